@@ -1,0 +1,57 @@
+//! `cluster.yaml`: what rendering needs to know of a cluster.
+
+use super::{ApiVersion, kind};
+use crate::{Digest, Hostname, ImageRegistry, KubernetesName, Recipient, Region};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+kind!(ClusterKind, Cluster);
+
+/// One cluster: `clusters/<region>/cluster.yaml`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Cluster {
+    /// The file's version.
+    pub api_version: ApiVersion,
+    /// Always `Cluster`.
+    pub kind: ClusterKind,
+    /// Which cluster this is; must agree with the file's path.
+    pub metadata: ClusterMetadata,
+    /// What the cluster offers.
+    pub spec: ClusterSpec,
+}
+
+/// Which cluster a file describes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ClusterMetadata {
+    /// Its region.
+    pub region: Region,
+}
+
+/// What a cluster offers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ClusterSpec {
+    /// The domain below which every service has its default host.
+    pub apps_domain: Hostname,
+    /// The ingress controller.
+    pub ingress: Ingress,
+    /// Where pods pull images from.
+    pub registry: ImageRegistry,
+    /// Who can open sealed values: the server, the reconciler, operators.
+    #[schemars(length(min = 1))]
+    pub recipients: Vec<Recipient>,
+    /// The template set of the next deploys.
+    pub templates: Digest,
+}
+
+/// The ingress controller of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Ingress {
+    /// The ingress class (`spec.ingressClassName`).
+    pub class: KubernetesName,
+    /// The namespace it runs in; traffic from there is let in.
+    pub namespace: KubernetesName,
+}

@@ -1,0 +1,93 @@
+//! `project.yaml`: the limits that a project's services share.
+
+use super::{ApiVersion, kind};
+use crate::size::choice;
+use crate::{Digest, ProjectName, ProjectRef, WorkspaceName};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+kind!(ProjectKind, Project);
+
+/// One project: `clusters/<region>/<workspace>/<project>/project.yaml`. It becomes a namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Project {
+    /// The file's version.
+    pub api_version: ApiVersion,
+    /// Always `Project`.
+    pub kind: ProjectKind,
+    /// Which project this is; must agree with the file's path.
+    pub metadata: ProjectMetadata,
+    /// What was asked for.
+    pub spec: ProjectSpec,
+    /// What rendered its manifests.
+    pub release: ProjectRelease,
+}
+
+/// Which project a file describes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ProjectMetadata {
+    /// The workspace that owns it.
+    pub workspace: WorkspaceName,
+    /// Its name in the workspace.
+    pub name: ProjectName,
+}
+
+impl ProjectMetadata {
+    /// The project's full name.
+    pub fn project_ref(&self) -> ProjectRef {
+        ProjectRef { workspace: self.workspace.clone(), project: self.name.clone() }
+    }
+}
+
+/// What a project asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ProjectSpec {
+    /// How its pods are kept apart from the node.
+    pub isolation: Isolation,
+    /// The most that all its pods use together.
+    pub quota: ProjectQuota,
+}
+
+choice! {
+    /// How the pods of a project are kept apart from the node.
+    #[derive(Default)]
+    Isolation, "isolation", allowed: "restricted", example: "restricted",
+    {
+        /// Pod Security *restricted*.
+        #[default]
+        Restricted = "restricted",
+    }
+}
+
+/// The most that all pods of a project use together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ProjectQuota {
+    /// Pods.
+    #[schemars(range(min = 1, max = 1000))]
+    pub pods: u32,
+    /// CPU, in whole cores.
+    #[schemars(range(min = 1, max = 1000))]
+    pub vcpus: u32,
+    /// Memory, in GiB.
+    #[serde(rename = "memoryGi")]
+    #[schemars(range(min = 1, max = 4000))]
+    pub memory_gi: u32,
+}
+
+impl Default for ProjectQuota {
+    fn default() -> Self {
+        Self { pods: 200, vcpus: 40, memory_gi: 40 }
+    }
+}
+
+/// What rendered a project's manifests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ProjectRelease {
+    /// The template set.
+    pub templates: Digest,
+}
