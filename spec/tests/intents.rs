@@ -1,5 +1,7 @@
 //! Intent files: they read back, refuse what they do not know, and their schemas are up to date.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 use inkstone_spec::*;
 use std::path::Path;
 

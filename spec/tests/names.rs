@@ -1,6 +1,8 @@
 //! Names, ids and paths: what is printed reads back, what is refused is refused, and no two things
 //! share a namespace, path or host.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 use inkstone_spec::*;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
