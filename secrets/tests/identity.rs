@@ -1,4 +1,5 @@
 //! The identity file: private, complete, never replaced, never repeated in an error.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use inkstone_secrets::{Identities, Identity, IdentityError};
 use std::fs;

@@ -1,5 +1,10 @@
 //! Judged by the real `sops`: it opens what we seal, we open what it edits, and neither undoes the
 //! other's formatting.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on should stop"
+)]
 
 mod support;
 
