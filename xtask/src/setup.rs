@@ -1,0 +1,72 @@
+//! Installs what the tests need and the toolchain does not bring.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::workspace::Workspace;
+use crate::{step, tools};
+
+/// A package of the system, by Debian's name for it, and a command that works once it is there.
+struct Package {
+    name: &'static str,
+    probe: &'static [&'static str],
+}
+
+const PACKAGES: &[Package] = &[
+    Package { name: "binutils", probe: &["readelf", "--version"] },
+    Package { name: "docker-registry", probe: &["docker-registry", "--version"] },
+    Package { name: "git", probe: &["git", "--version"] },
+    Package { name: "openssh-client", probe: &["ssh", "-V"] },
+    Package { name: "python3-venv", probe: &["python3", "-c", "import ensurepip"] },
+    Package { name: "runc", probe: &["runc", "--version"] },
+    Package { name: "umoci", probe: &["umoci", "--version"] },
+];
+
+/// Installs everything that any task needs.
+pub(crate) fn everything(workspace: &Workspace) -> Result<()> {
+    system_packages()?;
+    tools::sops(workspace)?;
+    tools::mcp_python(workspace)?;
+    tools::cargo_machete(workspace)?;
+    tools::cargo_deny(workspace)?;
+    step::say("✓ everything that the tests need is installed");
+    Ok(())
+}
+
+/// Installs the packages of the system that are missing.
+///
+/// # Errors
+/// It takes someone else: the message names the packages and, where there is one, the command.
+pub(crate) fn system_packages() -> Result<()> {
+    let missing = missing();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let list = missing.join(" ");
+    if !step::succeeds(Command::new("apt-get").arg("--version")) {
+        bail!("these are missing: {list} (Debian's names). Install them, then run this again");
+    }
+    if !is_root()? {
+        bail!(
+            "these are missing: {list}. Run this, then try again:\n  sudo apt-get install {list}"
+        );
+    }
+    let mut update = Command::new("apt-get");
+    step::run("update the package lists", update.args(["update", "--quiet=2"]))?;
+    let mut install = Command::new("apt-get");
+    install.args(["install", "--quiet=2", "--yes", "--no-install-recommends"]).args(missing);
+    step::run(&format!("install {list}"), install.env("DEBIAN_FRONTEND", "noninteractive"))
+}
+
+fn missing() -> Vec<&'static str> {
+    let absent = |package: &&Package| match package.probe {
+        [program, arguments @ ..] => !step::succeeds(Command::new(program).args(arguments)),
+        [] => false,
+    };
+    PACKAGES.iter().filter(absent).map(|package| package.name).collect()
+}
+
+fn is_root() -> Result<bool> {
+    Ok(step::read(Command::new("id").arg("--user"))?.trim() == "0")
+}

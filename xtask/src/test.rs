@@ -1,0 +1,69 @@
+//! The checks and tests, in the order that fails soonest. The tests come last, so that what a person
+//! or a machine reads at the end is the test runner's own verdict.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::build::Profile;
+use crate::workspace::Workspace;
+use crate::{setup, static_server, step, tools};
+
+/// The crates with golden files or schemas that `INKSTONE_ACCEPT` rewrites.
+const GOLDEN: &[&str] = &["inkstone-spec", "inkstone-renderer"];
+
+/// Everything, as continuous integration runs it.
+pub(crate) fn full(workspace: &Workspace) -> Result<()> {
+    let judges = judges(workspace)?;
+    lint(workspace)?;
+    dependencies(workspace)?;
+    step::run("doc tests", workspace.cargo("test").args(["--workspace", "--doc"]))?;
+    let mut tests = workspace.cargo("test");
+    tests.args(["--workspace", "--tests"]).envs(&judges);
+    step::run_last("tests", &mut tests)
+}
+
+/// The inner loop: what finds most mistakes in under a minute once built.
+pub(crate) fn fast(workspace: &Workspace) -> Result<()> {
+    let judges = judges(workspace)?;
+    lint(workspace)?;
+    let mut tests = workspace.cargo("test");
+    tests.args(["--workspace", "--exclude", "inkstone", "--tests"]).envs(&judges);
+    step::run_last("tests of the libraries", &mut tests)
+}
+
+/// Rewrites every golden file and schema.
+pub(crate) fn accept(workspace: &Workspace) -> Result<()> {
+    let mut tests = workspace.cargo("test");
+    tests.args(GOLDEN.iter().flat_map(|name| ["--package", *name])).arg("--tests");
+    step::run_last("accept", tests.env("INKSTONE_ACCEPT", "1"))?;
+    step::say("✓ accepted; `git diff` shows what changed");
+    Ok(())
+}
+
+fn lint(workspace: &Workspace) -> Result<()> {
+    step::run("format", workspace.cargo("fmt").args(["--all", "--check"]))?;
+    let mut clippy = workspace.cargo("clippy");
+    clippy.args(["--workspace", "--all-targets", "--", "--deny", "warnings"]);
+    step::run("clippy", &mut clippy)
+}
+
+fn dependencies(workspace: &Workspace) -> Result<()> {
+    let mut deny = workspace.command(tools::cargo_deny(workspace)?);
+    deny.args(["--workspace", "--log-level", "error", "check", "bans", "licenses", "sources"]);
+    step::run("dependencies: bans, licences, sources", &mut deny)?;
+    let mut machete = workspace.command(tools::cargo_machete(workspace)?);
+    step::run("dependencies: unused", machete.arg("--skip-target-dir"))
+}
+
+/// The programs that tests hand their results to, by the variable that tells where each is. A test
+/// that does not find its own fails.
+fn judges(workspace: &Workspace) -> Result<BTreeMap<&'static str, PathBuf>> {
+    setup::system_packages()?;
+    Ok(BTreeMap::from([
+        ("INKSTONE_MCP_PYTHON", tools::mcp_python(workspace)?),
+        ("INKSTONE_SOPS", tools::sops(workspace)?),
+        ("INKSTONE_STATIC_SERVER", static_server::build(workspace, Profile::Dev)?),
+    ]))
+}

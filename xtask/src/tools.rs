@@ -1,0 +1,86 @@
+//! The outside programs that check and judge the work, each at one exact version, under
+//! `tools/` of the target directory. What is there already is used as it is.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::step;
+use crate::workspace::Workspace;
+
+/// Opens what Inkstone seals: the format's own implementation is the judge.
+const SOPS: &str = "3.13.3";
+/// Dependencies: licences, sources, bans.
+const CARGO_DENY: &str = "0.20.2";
+/// Dependencies that nothing uses.
+const CARGO_MACHETE: &str = "0.9.2";
+/// The Python packages of the MCP client, from the root of the workspace.
+const PYTHON_PACKAGES: &str = "tests/client/requirements.txt";
+
+/// The real `sops`, compiled from the Go module proxy.
+pub(crate) fn sops(workspace: &Workspace) -> Result<PathBuf> {
+    let folder = folder(workspace, &format!("sops-{SOPS}"));
+    let program = folder.join("sops");
+    if !program.exists() {
+        let mut go = workspace.command("go");
+        go.args(["install", "-trimpath", "-ldflags=-s -w"])
+            .arg(format!("github.com/getsops/sops/v3/cmd/sops@v{SOPS}"))
+            .env("GOBIN", &folder)
+            .env("CGO_ENABLED", "0");
+        step::run(&format!("install sops {SOPS}"), &mut go)
+            .context("sops is compiled with a current Go, see https://go.dev/doc/install")?;
+    }
+    Ok(program)
+}
+
+/// A Python that has the official MCP client.
+pub(crate) fn mcp_python(workspace: &Workspace) -> Result<PathBuf> {
+    let folder = folder(workspace, "python");
+    let python = folder.join("bin/python");
+    let wanted = workspace.root().join(PYTHON_PACKAGES);
+    let installed = folder.join("requirements.txt");
+    if fs::read(&installed).ok() == Some(fs::read(&wanted)?) {
+        return Ok(python);
+    }
+    let mut create = workspace.command("python3");
+    create.args(["-m", "venv", "--clear"]).arg(&folder);
+    step::run("make a Python environment", &mut create)?;
+    let mut pip = workspace.command(&python);
+    pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--requirement", PYTHON_PACKAGES]);
+    step::run("install the MCP client", &mut pip)?;
+    fs::copy(&wanted, &installed)?;
+    Ok(python)
+}
+
+/// `cargo-deny`.
+pub(crate) fn cargo_deny(workspace: &Workspace) -> Result<PathBuf> {
+    cargo_tool(workspace, "cargo-deny", CARGO_DENY)
+}
+
+/// `cargo-machete`.
+pub(crate) fn cargo_machete(workspace: &Workspace) -> Result<PathBuf> {
+    cargo_tool(workspace, "cargo-machete", CARGO_MACHETE)
+}
+
+/// Compiled without optimisation: it runs for a second, and would compile for minutes.
+fn cargo_tool(workspace: &Workspace, name: &str, version: &str) -> Result<PathBuf> {
+    let folder = folder(workspace, &format!("{name}-{version}"));
+    let program = folder.join("bin").join(name);
+    if !program.exists() {
+        let mut install = workspace.cargo("install");
+        install
+            .args(["--locked", "--debug", "--no-default-features", "--root"])
+            .arg(&folder)
+            .arg(format!("{name}@{version}"))
+            .env("CARGO_TARGET_DIR", folder.join("build"))
+            .env("CARGO_PROFILE_DEV_DEBUG", "false");
+        step::run(&format!("install {name} {version}"), &mut install)?;
+        fs::remove_dir_all(folder.join("build"))?;
+    }
+    Ok(program)
+}
+
+fn folder(workspace: &Workspace, name: &str) -> PathBuf {
+    workspace.target().join("tools").join(name)
+}
