@@ -1,0 +1,177 @@
+//! The hosted source repositories on disk: `<root>/<workspace>/<repo>.git`, bare.
+
+use crate::{git, refs};
+use inkstone_spec::{BranchName, CommitId, RepoRef};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::fs;
+
+/// The branch that `HEAD` names in a new repository.
+const INITIAL_BRANCH: &str = "main";
+/// How long making a repository may take.
+const CREATE_TIME: Duration = Duration::from_secs(30);
+/// Repositories in the making start with this, which no workspace name does.
+const NEW_PREFIX: &str = ".new-";
+
+/// What can go wrong with a hosted repository.
+#[derive(Debug, thiserror::Error)]
+pub enum RepoError {
+    /// The root of the repositories is not usable.
+    #[error("{path} cannot hold repositories: give an absolute path to a writable directory")]
+    Root {
+        /// The root.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Something else stands where the repository would be: a symbolic link, a file.
+    #[error("{path} is not a directory: remove it, or move the repository itself there")]
+    NotADirectory {
+        /// What is not a directory.
+        path: PathBuf,
+    },
+    /// There is no such repository.
+    #[error("there is no repository {repo}: create it first")]
+    NoSuchRepo {
+        /// The repository.
+        repo: RepoRef,
+    },
+    /// The disk or git failed.
+    #[error("the repository {repo} cannot be used: check the disk and the git installation")]
+    Io {
+        /// The repository.
+        repo: RepoRef,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl RepoError {
+    /// The stable name of the error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Root { .. } => "repos_root_unusable",
+            Self::NotADirectory { .. } => "repo_not_a_directory",
+            Self::NoSuchRepo { .. } => "repo_not_found",
+            Self::Io { .. } => "repo_unusable",
+        }
+    }
+}
+
+/// The hosted repositories under one directory. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct HostedRepos {
+    root: PathBuf,
+}
+
+impl HostedRepos {
+    /// The repositories under `root`, an absolute path; the directory is made if it is missing.
+    pub async fn open(root: impl Into<PathBuf>) -> Result<Self, RepoError> {
+        let root = root.into();
+        let made = if root.is_absolute() {
+            fs::create_dir_all(&root).await
+        } else {
+            Err(io::Error::new(io::ErrorKind::InvalidInput, "the path is relative"))
+        };
+        match made {
+            Ok(()) => Ok(Self { root }),
+            Err(source) => Err(RepoError::Root { path: root, source }),
+        }
+    }
+
+    /// Where `repo` is, or would be.
+    pub fn path(&self, repo: &RepoRef) -> PathBuf {
+        self.workspace_path(repo).join(format!("{}.git", repo.repo))
+    }
+
+    /// Whether there is such a repository. A symbolic link is an error, never followed.
+    pub async fn exists(&self, repo: &RepoRef) -> Result<bool, RepoError> {
+        Ok(is_dir(repo, &self.workspace_path(repo)).await?
+            && is_dir(repo, &self.path(repo)).await?)
+    }
+
+    /// Makes an empty repository; `false` if it was there already. Whole or not at all, also in a
+    /// crash.
+    pub async fn create(&self, repo: &RepoRef) -> Result<bool, RepoError> {
+        if self.exists(repo).await? {
+            return Ok(false);
+        }
+        let placed = self.init_and_place(repo).await;
+        match placed {
+            Ok(()) => Ok(true),
+            // Someone else was faster.
+            Err(_) if self.exists(repo).await? => Ok(false),
+            Err(source) => Err(RepoError::Io { repo: repo.clone(), source }),
+        }
+    }
+
+    /// Where a branch points; `None` if there is no such branch.
+    pub async fn branch_head(
+        &self,
+        repo: &RepoRef,
+        branch: &BranchName,
+    ) -> Result<Option<CommitId>, RepoError> {
+        let name = format!("refs/heads/{branch}");
+        Ok(self.refs(repo, &name).await?.remove(&name))
+    }
+
+    /// The branches in order of their names, each with where it points. A branch whose name is not a
+    /// [`BranchName`] is left out: nothing can follow it.
+    pub async fn branches(&self, repo: &RepoRef) -> Result<Vec<(BranchName, CommitId)>, RepoError> {
+        let refs = self.refs(repo, "refs/heads").await?;
+        let named = refs.into_iter().filter_map(|(name, commit)| {
+            Some((name.strip_prefix("refs/heads/")?.parse::<BranchName>().ok()?, commit))
+        });
+        let mut branches: Vec<_> = named.collect();
+        branches.sort();
+        Ok(branches)
+    }
+
+    fn workspace_path(&self, repo: &RepoRef) -> PathBuf {
+        self.root.join(repo.workspace.as_str())
+    }
+
+    async fn refs(
+        &self,
+        repo: &RepoRef,
+        pattern: &str,
+    ) -> Result<std::collections::HashMap<String, CommitId>, RepoError> {
+        if !self.exists(repo).await? {
+            return Err(RepoError::NoSuchRepo { repo: repo.clone() });
+        }
+        let read = refs::read(&self.path(repo), [pattern]).await;
+        read.map_err(|source| RepoError::Io { repo: repo.clone(), source })
+    }
+
+    async fn init_and_place(&self, repo: &RepoRef) -> io::Result<()> {
+        let workspace = self.workspace_path(repo);
+        fs::create_dir_all(&workspace).await?;
+        let scratch = tempfile::Builder::new().prefix(NEW_PREFIX).tempdir_in(&self.root)?;
+        let new = scratch.path().join("repo.git");
+        let mut command = git::command(&new);
+        command.args(["init", "--quiet", "--bare", "--template=", "--object-format=sha1"]);
+        command.arg(format!("--initial-branch={INITIAL_BRANCH}")).arg("--").arg(&new);
+        git::output(command, CREATE_TIME).await?;
+        for path in [new.join("HEAD"), new.join("config"), new.clone()] {
+            sync(&path).await?;
+        }
+        fs::rename(&new, self.path(repo)).await?;
+        sync(&workspace).await?;
+        sync(&self.root).await
+    }
+}
+
+/// Whether `path` is a directory itself; `false` if there is nothing.
+async fn is_dir(repo: &RepoRef, path: &Path) -> Result<bool, RepoError> {
+    match fs::symlink_metadata(path).await {
+        Ok(kind) if kind.is_dir() => Ok(true),
+        Ok(_) => Err(RepoError::NotADirectory { path: path.to_owned() }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(RepoError::Io { repo: repo.clone(), source }),
+    }
+}
+
+async fn sync(path: &Path) -> io::Result<()> {
+    fs::File::open(path).await?.sync_all().await
+}
