@@ -1,0 +1,124 @@
+//! What a check found: where, which law, what to do.
+
+use crate::StateError;
+use inkstone_spec::CommitId;
+use std::fmt;
+
+/// The law that something breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rule {
+    /// History is a line: every commit has one parent, except the first.
+    Linear,
+    /// Every path is of the layout, and a plain file.
+    Layout,
+    /// Every file parses and says the same as its path.
+    Parses,
+    /// One commit touches one owner's files.
+    Owner,
+    /// A host belongs to one service, and the claim and the service agree.
+    Host,
+    /// What claims to be Inkstone's is signed by a key of `inkstone.yaml`, and nothing else claims it.
+    Signature,
+    /// Trailers are valid and agree with what the commit changes.
+    Trailer,
+    /// Manifests are what their intent renders to.
+    Rendered,
+    /// What is named exists.
+    Named,
+    /// Env values are sealed.
+    Sealed,
+    /// Nothing large is removed by mistake.
+    Removal,
+    /// A push only adds to `main`.
+    Push,
+}
+
+impl Rule {
+    /// The law's name in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Linear => "linear",
+            Self::Layout => "layout",
+            Self::Parses => "parses",
+            Self::Owner => "owner",
+            Self::Host => "host",
+            Self::Signature => "signature",
+            Self::Trailer => "trailer",
+            Self::Rendered => "rendered",
+            Self::Named => "named",
+            Self::Sealed => "sealed",
+            Self::Removal => "removal",
+            Self::Push => "push",
+        }
+    }
+
+    /// What to do about it.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::Linear => "Rebase onto the branch instead of merging: git pull --rebase.",
+            Self::Layout => "README.md describes the layout; remove or move the file.",
+            Self::Parses => "Fix the file; the published JSON Schema of its kind says what is allowed.",
+            Self::Owner => "Split the commit: one commit for each service, project or workspace.",
+            Self::Host => "Give the host to one service: its claim under hosts/ must name the service that lists it.",
+            Self::Signature => "Commit as yourself, and drop Inkstone-* lines from the message; a revert by `git revert` has none.",
+            Self::Trailer => "Trailers are Inkstone's to write; commit without them.",
+            Self::Rendered => "Run `inkstone render --repo .` and commit what it writes, or revert the hand edit.",
+            Self::Named => "Restore what is named, or stop naming it.",
+            Self::Sealed => "Edit the file with `sops`, so that values are sealed before they are committed.",
+            Self::Removal => "If the removal is meant, add the trailer `Allow-Removal: yes` to the last commit.",
+            Self::Push => "Push fast-forward commits to main only: git pull --rebase && git push.",
+        }
+    }
+}
+
+/// Something that breaks a law.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The law.
+    pub rule: Rule,
+    /// The commit that breaks it, where it is one commit's doing.
+    pub commit: Option<CommitId>,
+    /// The file.
+    pub path: Option<String>,
+    /// What is wrong, with a line where one is known.
+    pub message: String,
+}
+
+impl Finding {
+    pub(crate) fn at(rule: Rule, path: impl fmt::Display, message: impl Into<String>) -> Self {
+        Self { rule, commit: None, path: Some(path.to_string()), message: message.into() }
+    }
+
+    pub(crate) fn of(rule: Rule, message: impl Into<String>) -> Self {
+        Self { rule, commit: None, path: None, message: message.into() }
+    }
+
+    pub(crate) fn in_commit(mut self, commit: &CommitId) -> Self {
+        self.commit.get_or_insert_with(|| commit.clone());
+        self
+    }
+
+    /// Tells what the files are wrong about from what the disk is: the first is a finding, the second
+    /// an error.
+    pub(crate) fn from_error(error: StateError, path: &dyn fmt::Display) -> Result<Self, StateError> {
+        match error {
+            StateError::Malformed { path, reason } => Ok(Self::at(Rule::Parses, path, reason)),
+            StateError::Sealed { path, reason } => Ok(Self::at(Rule::Sealed, path, reason)),
+            StateError::Render { path, reason } => Ok(Self::at(Rule::Rendered, path, reason)),
+            StateError::Absent(what) => Ok(Self::at(Rule::Named, path, what)),
+            broken => Err(broken),
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(commit) = &self.commit {
+            write!(f, "{} ", commit.short())?;
+        }
+        if let Some(path) = &self.path {
+            write!(f, "{path}: ")?;
+        }
+        write!(f, "{} [{}]", self.message, self.rule.as_str())
+    }
+}

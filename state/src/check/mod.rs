@@ -1,0 +1,23 @@
+//! The laws of the state repo, as checks: of one commit for what it touches, of a whole tree, and of
+//! what a new head changes in a tree that was checked before.
+
+mod commit;
+mod diff;
+mod finding;
+mod head;
+mod owners;
+mod tree;
+
+pub use commit::check_commit;
+pub use finding::{Finding, Rule};
+pub use head::check_head;
+pub use tree::check_tree;
+
+use gix::ObjectId;
+use gix::hash::Kind::Sha1;
+use gix::objs::Kind;
+
+/// Whether `bytes` are the content of the blob `id`.
+pub(crate) fn is_blob(id: &ObjectId, bytes: &[u8]) -> bool {
+    gix::objs::compute_hash(Sha1, Kind::Blob, bytes).is_ok_and(|hash| hash == *id)
+}

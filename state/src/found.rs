@@ -1,0 +1,113 @@
+//! Founding a state repo: from nothing to a first signed commit.
+
+use crate::message::{Action, Actor, Message, Tool};
+use crate::objects::Objects;
+use crate::plan::{template_files, write};
+use crate::repo::{LIVE, MAIN, ref_edit};
+use crate::sync::{sync, write_objects};
+use crate::{Edit, Signer, StateError, StateRepo, commit, files};
+use gix::refs::transaction::PreviousValue;
+use inkstone_renderer::TemplateSet;
+use inkstone_spec::{
+    ApiVersion, Cluster, ClusterKind, ClusterMetadata, ClusterSpec, Hostname, ImageRegistry,
+    Ingress, Inkstone, InkstoneKind, InkstoneSpec, LAYOUT_VERSION, Recipient, Region, StatePath,
+};
+use jiff::Timestamp;
+use std::path::Path;
+
+/// What reviewers and operators read first.
+const README: &str = include_str!("../../state-repo-skeleton/README.md");
+
+/// What a new state repo starts from.
+#[derive(Clone, Debug)]
+pub struct Founding<'a> {
+    /// Its first region.
+    pub region: Region,
+    /// The domain below which services get their default hosts.
+    pub apps_domain: Hostname,
+    /// The cluster's ingress controller.
+    pub ingress: Ingress,
+    /// Where pods pull images from.
+    pub registry: ImageRegistry,
+    /// Who can open sealed values.
+    pub recipients: Vec<Recipient>,
+    /// The template set of the first deploys.
+    pub templates: &'a TemplateSet,
+}
+
+/// Founds a state repo at `git_dir`, which must not exist: made beside it and moved into place whole,
+/// so a crash leaves nothing half made under that name.
+pub fn found(
+    git_dir: &Path,
+    founding: &Founding<'_>,
+    signer: Signer,
+    actor: Actor,
+    now: Timestamp,
+) -> Result<StateRepo, StateError> {
+    let parent = git_dir.parent().unwrap_or(Path::new("."));
+    let staging = tempfile::Builder::new()
+        .prefix(".state-")
+        .tempdir_in(parent)
+        .map_err(StateError::io("creating a directory in", parent))?;
+    let bare = staging.path().join("state.git");
+    let repo = gix::ThreadSafeRepository::init_opts(
+        &bare,
+        gix::create::Kind::Bare,
+        gix::create::Options::default(),
+        gix::open::Options::isolated(),
+    )
+    .map_err(StateError::git("founding the repo"))?;
+    let head = bare.join("HEAD");
+    std::fs::write(&head, format!("ref: {MAIN}\n")).map_err(StateError::io("writing", &head))?;
+
+    let directory = bare.join("objects");
+    let objects = Objects::open(&[&directory])?;
+    let overlay = objects.overlay()?;
+    let tree = files::apply(&objects, &overlay, None, &first_files(founding, &signer)?)?;
+    let message = Message { action: Action::Found, actor, tool: Tool::new("inkstone serve") };
+    let id = commit::write(&overlay, tree, None, &message, &signer, now)?;
+    write_objects(&objects, &directory, overlay)?;
+    let edits = [MAIN, LIVE]
+        .into_iter()
+        .map(|name| ref_edit(name, id, PreviousValue::MustNotExist))
+        .collect::<Result<Vec<_>, _>>()?;
+    repo.to_thread_local()
+        .edit_references(edits)
+        .map_err(StateError::git("founding the branches"))?;
+    for path in [bare.join(MAIN), bare.join(LIVE), bare.join("refs/heads"), head, bare.clone()] {
+        sync(&path)?;
+    }
+    std::fs::rename(&bare, git_dir).map_err(StateError::io("moving into place", git_dir))?;
+    sync(parent)?;
+    StateRepo::open(git_dir, signer)
+}
+
+fn first_files(founding: &Founding<'_>, signer: &Signer) -> Result<Vec<Edit>, StateError> {
+    let inkstone = Inkstone {
+        api_version: ApiVersion::V1,
+        kind: InkstoneKind::Inkstone,
+        spec: InkstoneSpec {
+            layout_version: LAYOUT_VERSION,
+            signing_keys: vec![signer.public().clone()],
+        },
+    };
+    let cluster = Cluster {
+        api_version: ApiVersion::V1,
+        kind: ClusterKind::Cluster,
+        metadata: ClusterMetadata { region: founding.region.clone() },
+        spec: ClusterSpec {
+            apps_domain: founding.apps_domain.clone(),
+            ingress: founding.ingress.clone(),
+            registry: founding.registry.clone(),
+            recipients: founding.recipients.clone(),
+            templates: founding.templates.digest().clone(),
+        },
+    };
+    let mut edits = vec![
+        Edit::Write(StatePath::Readme, README.as_bytes().to_vec()),
+        write(StatePath::Inkstone, &inkstone)?,
+        write(StatePath::Cluster(founding.region.clone()), &cluster)?,
+    ];
+    edits.extend(template_files(founding.templates));
+    Ok(edits)
+}

@@ -1,0 +1,153 @@
+//! The history of the state repo: a line of commits, newest first.
+
+use crate::check::{Finding, check_commit, check_tree};
+use crate::message::{Claim, ReadMessage, read};
+use crate::objects::Objects;
+use crate::{Snapshot, StateError};
+use gix::ObjectId;
+use gix::hash::Kind::Sha1;
+use gix::objs::CommitRef;
+use inkstone_spec::{CommitId, DeploymentId};
+use jiff::Timestamp;
+use std::sync::Arc;
+
+/// One commit, read.
+pub struct Commit {
+    /// Its id.
+    pub id: CommitId,
+    /// The state repo at this commit.
+    pub snapshot: Snapshot,
+    /// Who asked.
+    pub author: String,
+    /// When.
+    pub time: Timestamp,
+    pub(crate) parents: Vec<ObjectId>,
+    pub(crate) committer_email: String,
+    pub(crate) message: ReadMessage,
+    pub(crate) raw: Vec<u8>,
+}
+
+impl Commit {
+    /// The first line of its message.
+    pub fn subject(&self) -> &str {
+        &self.message.subject
+    }
+
+    /// What its trailers claim; `None` where they are not valid. Whether the claim is honest is for
+    /// [`check_commit`] to say.
+    pub fn claim(&self) -> Option<&Claim> {
+        self.message.claim.as_ref().ok()
+    }
+}
+
+pub(crate) fn commit_id(id: ObjectId) -> Result<CommitId, StateError> {
+    CommitId::new(id.to_string())
+        .map_err(|error| StateError::Git { what: "reading a commit id", reason: error.to_string() })
+}
+
+pub(crate) fn object_id(id: &CommitId) -> Result<ObjectId, StateError> {
+    ObjectId::from_hex(id.as_str().as_bytes())
+        .map_err(|error| StateError::Git { what: "reading a commit id", reason: error.to_string() })
+}
+
+/// Reads one commit.
+pub(crate) fn read_commit(objects: &Arc<Objects>, id: ObjectId) -> Result<Commit, StateError> {
+    let failed = || StateError::git("reading a commit");
+    let (_, raw) = objects.find(id)?;
+    let parsed = CommitRef::from_bytes(&raw, Sha1).map_err(failed())?;
+    let committer = parsed.committer().map_err(failed())?;
+    let seconds = committer.time().map_err(failed())?.seconds;
+    let commit = commit_id(id)?;
+    Ok(Commit {
+        snapshot: Snapshot::new(Arc::clone(objects), Some(commit.clone()), parsed.tree()),
+        id: commit,
+        author: parsed.author().map_err(failed())?.name.to_string(),
+        time: Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH),
+        parents: parsed.parents().collect(),
+        committer_email: committer.email.to_string(),
+        message: read(&String::from_utf8_lossy(parsed.message)),
+        raw: raw.clone(),
+    })
+}
+
+/// A walk from a commit towards the first one.
+pub struct Walk {
+    objects: Arc<Objects>,
+    next: Option<ObjectId>,
+}
+
+impl Walk {
+    /// Starts at `snapshot`'s commit; files that were never committed have no history.
+    pub fn from(snapshot: &Snapshot) -> Result<Self, StateError> {
+        let next = snapshot.commit().map(object_id).transpose()?;
+        Ok(Self { objects: Arc::clone(snapshot.objects()), next })
+    }
+}
+
+impl Iterator for Walk {
+    type Item = Result<Commit, StateError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let id = self.next.take()?;
+        let commit = read_commit(&self.objects, id);
+        if let Ok(commit) = &commit {
+            self.next = commit.parents.first().copied();
+        }
+        Some(commit)
+    }
+}
+
+/// The commit of a deployment, if it was made: looked for from `snapshot` back to `since`, before which
+/// the deployment did not exist.
+pub fn find_deployment(
+    snapshot: &Snapshot,
+    deployment: &DeploymentId,
+    since: Timestamp,
+) -> Result<Option<CommitId>, StateError> {
+    for commit in Walk::from(snapshot)? {
+        let commit = commit?;
+        if commit.claim().and_then(|claim| claim.deployment.as_ref()) == Some(deployment) {
+            return Ok(Some(commit.id));
+        }
+        // Commit times have whole seconds.
+        if commit.time.as_second() < since.as_second() {
+            break;
+        }
+    }
+    Ok(None)
+}
+
+/// What [`verify`] looked at and found.
+#[derive(Debug, Default)]
+pub struct Verified {
+    /// How many commits were checked.
+    pub commits: usize,
+    /// What breaks a law.
+    pub findings: Vec<Finding>,
+}
+
+/// Checks the laws over history: every commit from `head` back to (not including) `base` for what it
+/// touches, and the whole tree of `head`. `progress` is told after each commit.
+pub fn verify(
+    head: &Snapshot,
+    base: Option<&CommitId>,
+    mut progress: impl FnMut(usize),
+) -> Result<Verified, StateError> {
+    let mut verified = Verified { commits: 0, findings: check_tree(head)? };
+    for commit in Walk::from(head)? {
+        let commit = commit?;
+        if Some(&commit.id) == base {
+            break;
+        }
+        let parent = commit
+            .parents
+            .first()
+            .map(|id| read_commit(head.objects(), *id))
+            .transpose()?
+            .map(|parent| parent.snapshot);
+        verified.findings.extend(check_commit(&commit, parent.as_ref())?);
+        verified.commits += 1;
+        progress(verified.commits);
+    }
+    Ok(verified)
+}

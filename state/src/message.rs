@@ -1,0 +1,209 @@
+//! Commit messages: words for people, trailers for machines, both made of validated values only, so a
+//! newline can never forge a trailer.
+
+use inkstone_spec::{CommitId, DeploymentId, Digest, KeyName, ProjectRef, RepoRef, ServiceRef, WorkspaceName};
+use std::fmt;
+use std::str::FromStr;
+
+/// Who asked: the name of the API key, or of the command on the server's own machine.
+pub type Actor = KeyName;
+
+/// What every trailer that only Inkstone may write starts with.
+pub(crate) const CLAIM_PREFIX: &str = "Inkstone-";
+/// The trailer by which an operator allows a push to remove many services.
+const ALLOW_REMOVAL: &str = "Allow-Removal";
+
+/// Through what somebody asked: a tool of the MCP catalogue, a push, a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tool(&'static str);
+
+impl Tool {
+    /// `name` is a constant of this program, so it needs no check.
+    pub const fn new(name: &'static str) -> Self {
+        Self(name)
+    }
+}
+
+impl fmt::Display for Tool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// What a commit of Inkstone's does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Founds the state repo.
+    Found,
+    /// Makes a template set the current one.
+    InstallTemplates(Digest),
+    /// Adds a workspace.
+    AddWorkspace(WorkspaceName),
+    /// Adds a project.
+    CreateProject(ProjectRef),
+    /// Adds a service: intent, env and host claim.
+    CreateService(ServiceRef),
+    /// Deploys a service.
+    Deploy {
+        /// The service.
+        service: ServiceRef,
+        /// The deployment.
+        deployment: DeploymentId,
+        /// The source repository.
+        source_repo: RepoRef,
+        /// What was built.
+        source_commit: CommitId,
+        /// What came out.
+        image: Digest,
+    },
+    /// Removes a service with its env and host claims.
+    DeleteService(ServiceRef),
+}
+
+impl Action {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Found => "found",
+            Self::InstallTemplates(_) => "install-templates",
+            Self::AddWorkspace(_) => "add-workspace",
+            Self::CreateProject(_) => "create-project",
+            Self::CreateService(_) => "create-service",
+            Self::Deploy { .. } => "deploy",
+            Self::DeleteService(_) => "delete-service",
+        }
+    }
+
+    fn service(&self) -> Option<&ServiceRef> {
+        match self {
+            Self::CreateService(service)
+            | Self::Deploy { service, .. }
+            | Self::DeleteService(service) => Some(service),
+            _ => None,
+        }
+    }
+
+    fn subject(&self) -> String {
+        match self {
+            Self::Found => "found the state repo".to_owned(),
+            Self::InstallTemplates(set) => {
+                format!("install template set {}", set.hex().get(..12).unwrap_or_default())
+            }
+            Self::AddWorkspace(workspace) => format!("add workspace {workspace}"),
+            Self::CreateProject(project) => format!("create project {project}"),
+            Self::CreateService(service) => format!("create {service}"),
+            Self::Deploy { service, source_commit, .. } => {
+                format!("deploy {service} at {}", source_commit.short())
+            }
+            Self::DeleteService(service) => format!("delete {service}"),
+        }
+    }
+}
+
+/// The message of one commit of Inkstone's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// What it does.
+    pub action: Action,
+    /// Who asked.
+    pub actor: Actor,
+    /// Through what.
+    pub tool: Tool,
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\n\nInkstone-Action: {}\n", self.action.subject(), self.action.name())?;
+        if let Some(service) = self.action.service() {
+            writeln!(f, "Inkstone-Service: {service}")?;
+        }
+        if let Action::Deploy { deployment, .. } = &self.action {
+            writeln!(f, "Inkstone-Deployment: {deployment}")?;
+        }
+        writeln!(f, "Inkstone-Actor: {}\nInkstone-Tool: {}", self.actor, self.tool)?;
+        if let Action::Deploy { source_repo, source_commit, image, .. } = &self.action {
+            writeln!(
+                f,
+                "Source-Repo: inkstone/{source_repo}\nSource-Commit: {source_commit}\nImage: {image}"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// What the trailers of a commit claim, read back from its message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claim {
+    /// `Inkstone-Action`.
+    pub action: Option<String>,
+    /// `Inkstone-Service`.
+    pub service: Option<ServiceRef>,
+    /// `Inkstone-Deployment`.
+    pub deployment: Option<DeploymentId>,
+    /// `Inkstone-Actor`.
+    pub actor: Option<Actor>,
+    /// `Inkstone-Tool`.
+    pub tool: Option<String>,
+    /// `Source-Repo`, as it is written.
+    pub source_repo: Option<String>,
+    /// `Source-Commit`.
+    pub source_commit: Option<CommitId>,
+    /// `Image`.
+    pub image: Option<Digest>,
+}
+
+/// A message, taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ReadMessage {
+    /// The first line.
+    pub(crate) subject: String,
+    /// Whether any line starts like a trailer that only Inkstone may write.
+    pub(crate) claims: bool,
+    /// The trailers, or what is wrong with them.
+    pub(crate) claim: Result<Claim, String>,
+    /// Whether it allows a large removal.
+    pub(crate) allows_removal: bool,
+}
+
+/// Takes a commit message apart. Only the last paragraph holds trailers (git-interpret-trailers(1)); a
+/// line elsewhere that looks like one of Inkstone's still counts as a claim, so it cannot mislead.
+pub(crate) fn read(message: &str) -> ReadMessage {
+    let claims = message.lines().any(|line| {
+        line.get(..CLAIM_PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(CLAIM_PREFIX))
+    });
+    let last = message.trim_end().rsplit("\n\n").next().unwrap_or_default();
+    let pairs = last.lines().filter_map(|line| line.split_once(": "));
+    let allows_removal = pairs.clone().any(|(key, _)| key == ALLOW_REMOVAL);
+    let mut claim = Claim::default();
+    let mut wrong = None;
+    for (key, value) in pairs {
+        let result = match key {
+            "Inkstone-Action" => set(&mut claim.action, value),
+            "Inkstone-Service" => set(&mut claim.service, value),
+            "Inkstone-Deployment" => set(&mut claim.deployment, value),
+            "Inkstone-Actor" => set(&mut claim.actor, value),
+            "Inkstone-Tool" => set(&mut claim.tool, value),
+            "Source-Repo" => set(&mut claim.source_repo, value),
+            "Source-Commit" => set(&mut claim.source_commit, value),
+            "Image" => set(&mut claim.image, value),
+            unknown if unknown.starts_with(CLAIM_PREFIX) => Err("is not a trailer of Inkstone's".to_owned()),
+            _ => Ok(()),
+        };
+        if let Err(reason) = result {
+            wrong.get_or_insert(format!("trailer {key} {reason}"));
+        }
+    }
+    ReadMessage {
+        subject: message.lines().next().unwrap_or_default().to_owned(),
+        claims,
+        claim: wrong.map_or(Ok(claim), Err),
+        allows_removal,
+    }
+}
+
+fn set<T: FromStr<Err: fmt::Display>>(slot: &mut Option<T>, value: &str) -> Result<(), String> {
+    if slot.is_some() {
+        return Err("appears twice".to_owned());
+    }
+    *slot = Some(value.parse().map_err(|error| format!("is not valid: {error}"))?);
+    Ok(())
+}
