@@ -1,0 +1,126 @@
+//! The driver: how a SQLite file is opened, read and written. Everything else is portable SQL.
+
+use crate::StoreError;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{SqlSafeStr as _, Sqlite, Transaction};
+use std::path::Path;
+use std::time::Duration;
+
+/// A row as the driver returns it.
+pub(crate) type Row = sqlx::sqlite::SqliteRow;
+/// What a statement of a transaction runs on.
+pub(crate) type Connection = sqlx::SqliteConnection;
+/// A dynamic statement in the driver's dialect of placeholders.
+pub(crate) type QueryBuilder = sqlx::QueryBuilder<Sqlite>;
+
+/// Connections that read. Each is a thread; more than this gain nothing on small machines.
+const READ_CONNECTIONS: u32 = 4;
+/// How long a write waits for writers of other processes.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a caller waits for a connection of this process.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(15);
+/// Prepared statements that a connection keeps.
+const STATEMENT_CACHE: usize = 128;
+
+/// One file: one connection that writes, a few that read.
+#[derive(Clone, Debug)]
+pub(crate) struct Database {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl Database {
+    pub(crate) async fn open(path: &Path) -> Result<Self, StoreError> {
+        create_private(path)
+            .await
+            .map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT)
+            .statement_cache_capacity(STATEMENT_CACHE);
+        let writer = pool(1).connect_with(options.clone()).await?;
+        let database = Self {
+            writer,
+            readers: pool(READ_CONNECTIONS).connect_lazy_with(options.read_only(true)),
+        };
+        database.migrate().await?;
+        Ok(database)
+    }
+
+    /// Begins an exclusive transaction: from its first statement to its end nobody else writes, in this
+    /// process or another. Dropped without a commit, it changes nothing.
+    pub(crate) async fn write(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    /// Where to read what is committed.
+    pub(crate) fn read(&self) -> &SqlitePool {
+        &self.readers
+    }
+
+    pub(crate) async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
+    /// All migrations in one exclusive transaction, so that two processes may start at once.
+    async fn migrate(&self) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        let migrator = migrator();
+        let connection: &mut Connection = &mut tx;
+        // Not `run`: its future is not `Send` for a connection that is borrowed.
+        match migrator.run_direct(None, connection, false).await {
+            Ok(()) => Ok(tx.commit().await?),
+            Err(MigrateError::VersionMissing(found)) => {
+                let known = migrator.iter().map(|m| m.version).max().unwrap_or_default();
+                Err(StoreError::Newer { found, known })
+            }
+            Err(error) => Err(StoreError::Migrate(error)),
+        }
+    }
+}
+
+/// Whether the error says that others held the database for too long.
+pub(crate) fn is_busy(error: &sqlx::Error) -> bool {
+    /// `SQLITE_BUSY`, the low byte of every extended code of that kind (<https://sqlite.org/rescode.html>).
+    const BUSY: u32 = 5;
+    match error {
+        sqlx::Error::PoolTimedOut => true,
+        sqlx::Error::Database(error) => {
+            error.code().and_then(|code| code.parse::<u32>().ok()).is_some_and(|c| c & 0xff == BUSY)
+        }
+        _ => false,
+    }
+}
+
+fn pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        // A connection to a file does not go stale, and the test costs as much as a query.
+        .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None)
+}
+
+/// Makes the file readable by its owner alone; SQLite gives its side files the same mode.
+async fn create_private(path: &Path) -> std::io::Result<()> {
+    tokio::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path).await?;
+    Ok(())
+}
+
+fn migrator() -> Migrator {
+    Migrator::with_migrations(vec![Migration::new(
+        1,
+        "keys, git tokens, deployments, logs".into(),
+        MigrationType::Simple,
+        include_str!("../migrations/0001_init.sql").into_sql_str(),
+        false,
+    )])
+}
