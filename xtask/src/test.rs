@@ -15,8 +15,9 @@ const GOLDEN: &[&str] = &["inkstone-spec", "inkstone-renderer"];
 
 /// Everything, as continuous integration runs it.
 pub(crate) fn full(workspace: &Workspace) -> Result<()> {
+    format(workspace)?;
     let judges = judges(workspace)?;
-    lint(workspace)?;
+    clippy(workspace)?;
     dependencies(workspace)?;
     step::run("doc tests", workspace.cargo("test").args(["--workspace", "--doc"]))?;
     let mut tests = workspace.cargo("test");
@@ -26,8 +27,9 @@ pub(crate) fn full(workspace: &Workspace) -> Result<()> {
 
 /// The inner loop: what finds most mistakes in under a minute once built.
 pub(crate) fn fast(workspace: &Workspace) -> Result<()> {
+    format(workspace)?;
     let judges = judges(workspace)?;
-    lint(workspace)?;
+    clippy(workspace)?;
     let mut tests = workspace.cargo("test");
     tests.args(["--workspace", "--exclude", "inkstone", "--tests"]).envs(&judges);
     step::run_last("tests of the libraries", &mut tests)
@@ -42,8 +44,11 @@ pub(crate) fn accept(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-fn lint(workspace: &Workspace) -> Result<()> {
-    step::run("format", workspace.cargo("fmt").args(["--all", "--check"]))?;
+fn format(workspace: &Workspace) -> Result<()> {
+    step::run("format", workspace.cargo("fmt").args(["--all", "--check"]))
+}
+
+fn clippy(workspace: &Workspace) -> Result<()> {
     let mut clippy = workspace.cargo("clippy");
     clippy.args(["--workspace", "--all-targets", "--", "--deny", "warnings"]);
     step::run("clippy", &mut clippy)
