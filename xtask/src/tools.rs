@@ -4,13 +4,15 @@
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, bail};
 
 use crate::step;
 use crate::workspace::Workspace;
 
 /// Opens what Inkstone seals: the format's own implementation is the judge.
 const SOPS: &str = "3.13.3";
+/// The Go that it asks for.
+const GO: &str = "1.25.8 or newer";
 /// Dependencies: licences, sources, bans.
 const CARGO_DENY: &str = "0.20.2";
 /// Dependencies that nothing uses.
@@ -23,13 +25,15 @@ pub(crate) fn sops(workspace: &Workspace) -> Result<PathBuf> {
     let folder = folder(workspace, &format!("sops-{SOPS}"));
     let program = folder.join("sops");
     if !program.exists() {
+        if !step::succeeds(workspace.command("go").arg("version")) {
+            bail!("sops is compiled from source: install Go {GO}, see https://go.dev/doc/install");
+        }
         let mut go = workspace.command("go");
         go.args(["install", "-trimpath", "-ldflags=-s -w"])
             .arg(format!("github.com/getsops/sops/v3/cmd/sops@v{SOPS}"))
             .env("GOBIN", &folder)
             .env("CGO_ENABLED", "0");
-        step::run(&format!("install sops {SOPS}"), &mut go)
-            .context("sops is compiled with a current Go, see https://go.dev/doc/install")?;
+        step::run(&format!("install sops {SOPS}"), &mut go)?;
     }
     Ok(program)
 }
