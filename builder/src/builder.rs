@@ -1,0 +1,107 @@
+//! From a request to an image that is kept.
+
+use inkstone_spec::{Build, CommitId, Digest, Pack, Port, ServiceRef, UserId};
+
+use crate::error::BuildError;
+use crate::image::Documents;
+use crate::source::SourceTree;
+use crate::static_server::StaticServer;
+use crate::static_site::Site;
+use crate::store::{Image, ImageStore, StoreError};
+
+/// What to build, for whom.
+#[derive(Clone, Copy)]
+pub struct BuildRequest<'a> {
+    /// Whose image it is.
+    pub service: &'a ServiceRef,
+    /// How it is built.
+    pub build: &'a Build,
+    /// The tree of `commit`.
+    pub source: &'a dyn SourceTree,
+    /// The commit, which the image names as its revision.
+    pub commit: &'a CommitId,
+    /// Where the commit is from, which the image names as its source: a URL or `host/path`. A part
+    /// of the image, so the same commit must always come with the same text.
+    pub origin: &'a str,
+}
+
+/// An image that is kept, and what a release says of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuiltImage {
+    /// The digest of its manifest: what is deployed.
+    pub digest: Digest,
+    /// The port that it listens on.
+    pub port: Port,
+    /// The user that it runs as.
+    pub user: UserId,
+    /// Bytes that a node pulls.
+    pub size: u64,
+}
+
+/// Builds images and keeps them.
+#[derive(Clone, Debug)]
+pub struct Builder {
+    store: ImageStore,
+    server: StaticServer,
+}
+
+impl Builder {
+    /// A builder that keeps images in `store` and ships `server` with every static site.
+    pub fn new(store: ImageStore, server: StaticServer) -> Self {
+        Self { store, server }
+    }
+
+    /// Builds the image of a commit and keeps it. Blocks; `cancel` is asked often, and `log` gets
+    /// lines for whoever pushed. Doing it again gives the same digest and changes nothing.
+    pub fn build(
+        &self,
+        request: &BuildRequest<'_>,
+        log: &mut dyn FnMut(&str),
+        cancel: &dyn Fn() -> bool,
+    ) -> Result<BuiltImage, BuildError> {
+        match request.build.pack {
+            Pack::Static => self.build_static(request, log, cancel),
+        }
+    }
+
+    /// Whether the image of a service can still be deployed.
+    pub fn exists(&self, service: &ServiceRef, digest: &Digest) -> Result<bool, BuildError> {
+        Ok(self.store.contains(service, digest)?)
+    }
+
+    fn build_static(
+        &self,
+        request: &BuildRequest<'_>,
+        log: &mut dyn FnMut(&str),
+        cancel: &dyn Fn() -> bool,
+    ) -> Result<BuiltImage, BuildError> {
+        let plan = Site::plan(request.source, request.build, cancel)?;
+        plan.describe(log);
+        let site_content = self.store.stage()?;
+        let site = plan.write(request.source, site_content.as_file(), cancel)?;
+        let documents = Documents::of_site(
+            self.server.architecture(),
+            self.server.layer(),
+            &site,
+            request.commit,
+            request.origin,
+        )
+        .map_err(|error| StoreError::stage(error.into()))?;
+        let built = BuiltImage {
+            digest: documents.descriptor.digest.clone(),
+            port: self.server.port(),
+            user: self.server.user(),
+            size: documents.size,
+        };
+        let image = Image {
+            documents,
+            base: self.server.layer(),
+            base_content: self.server.content(),
+            site,
+            site_content,
+        };
+        self.store.keep(request.service, request.commit, image, cancel)?;
+        log(&format!("image {} ({} bytes)", built.digest, built.size));
+        Ok(built)
+    }
+}
