@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 
-const NASTY: &[&str] = &[
+pub(crate) const NASTY: &[&str] = &[
     "",
     " ",
     "no",

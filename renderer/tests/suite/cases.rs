@@ -64,15 +64,19 @@ impl Case {
 
 /// Every case, sorted by name.
 pub(crate) fn all() -> Vec<Case> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden");
     let mut folders: Vec<PathBuf> =
-        fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().path()).collect();
+        fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().path()).collect();
     folders.sort();
     folders.into_iter().map(Case::read).collect()
 }
 
+/// The case of this name.
 pub(crate) fn one(name: &str) -> Case {
-    all().into_iter().find(|case| case.name() == name).unwrap_or_else(|| panic!("no case {name}"))
+    Case::read(root().join(name))
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden")
 }
 
 pub(crate) fn renderer() -> Renderer {

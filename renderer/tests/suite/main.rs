@@ -8,6 +8,8 @@ mod cases;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod kubectl;
+#[cfg(test)]
 mod kubernetes;
 #[cfg(test)]
 mod network;
@@ -15,5 +17,7 @@ mod network;
 mod pod_security;
 #[cfg(test)]
 mod releases;
+#[cfg(test)]
+mod strings;
 #[cfg(test)]
 mod templates;
