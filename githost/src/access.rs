@@ -19,7 +19,7 @@ pub enum Operation {
 pub struct Access<Actor> {
     /// The bare repository, an absolute path.
     pub git_dir: PathBuf,
-    /// The directory whose hooks judge a push; without one no hook runs.
+    /// The directory whose hooks judge a push, an absolute path; without one no hook runs.
     pub hooks_dir: Option<PathBuf>,
     /// Environment variables for those hooks, beside the ones that git sets.
     pub hook_env: Vec<(String, String)>,

@@ -73,16 +73,13 @@ impl<R: AsyncRead + Unpin> AsyncRead for Capped<R> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
         let read = (buf.filled().len() - before) as u64;
-        match self.left.checked_sub(read) {
-            Some(left) => {
-                self.left = left;
-                Poll::Ready(Ok(()))
-            }
-            None => {
-                // A reader that fails must not have filled anything.
-                buf.set_filled(before);
-                Poll::Ready(Err(io::Error::other(Refusal::TooLarge)))
-            }
+        if let Some(left) = self.left.checked_sub(read) {
+            self.left = left;
+            Poll::Ready(Ok(()))
+        } else {
+            // A reader that fails must not have filled anything.
+            buf.set_filled(before);
+            Poll::Ready(Err(io::Error::other(Refusal::TooLarge)))
         }
     }
 }

@@ -62,6 +62,8 @@ pub(crate) async fn run(
     limits: &Limits,
 ) -> Option<Bytes> {
     let Process { mut child, stdin, stdout, stderr } = process;
+    // Kept free for a refusal, which must arrive also at a client that takes nothing for now.
+    let last_word = answer.clone().try_reserve_owned();
     let work = async {
         let client = Client { answer, idle: limits.idle, kind, gone: false };
         let feed = async {
@@ -103,8 +105,9 @@ pub(crate) async fn run(
             let status = git::stop(&mut child, limits.stop).await;
             let stderr = git::stderr(stderr).await;
             tracing::warn!(%repo, ?status, ?stderr, %refusal, "request stopped");
-            // A full channel is a client that takes nothing: closing it says enough.
-            let _ = answer.try_send(Err(refusal));
+            if let Ok(last_word) = last_word {
+                last_word.send(Err(refusal));
+            }
             None
         }
     }

@@ -5,6 +5,7 @@
 //! speak it, every limit on them ([`Limits`]), and the hosted repositories on disk
 //! ([`HostedRepos`]). Who may read or write what is asked of an [`Authorizer`]; what follows from a
 //! push is asked of a [`PushSink`], after the refs have moved and whatever became of the client.
+//! Needs git 2.36 or newer in `PATH`.
 //!
 //! Must not know: the queue, the SQL store, what the state repo means, or how anything is built.
 

@@ -39,7 +39,9 @@ struct Admitted<Actor> {
     turn: Turn,
 }
 
-/// The git server: `/git/<workspace>/<repo>.git` and `/state.git`, smart HTTP only.
+/// The git server: `/git/<workspace>/<repo>.git` and `/state.git`, smart HTTP only. To be merged
+/// into the application's router; a path under `/git` that has no repository's shape is left to the
+/// application's fallback.
 pub fn router<A, S>(authorizer: A, sink: S, limits: Limits) -> Router
 where
     A: Authorizer,

@@ -59,12 +59,8 @@ async fn a_foreign_an_absent_and_an_impossible_repository_get_the_same_answer() 
         "git/-main/site.git",
     ] {
         for service in ["git-upload-pack", "git-receive-pack"] {
-            let credential = base64::Engine::encode(
-                &base64::engine::general_purpose::STANDARD,
-                format!("u:{WRITER}"),
-            );
             let request = Request::get(format!("/{path}/info/refs?service={service}"))
-                .header("authorization", format!("Basic {credential}"))
+                .header("authorization", crate::support::authorization(WRITER))
                 .body(Body::empty())
                 .unwrap();
             let response = server.app.clone().oneshot(request).await.unwrap();

@@ -1,7 +1,6 @@
 //! Clients that go away.
 
 use crate::support::{Client, Server, WRITER, hook, until};
-use base64::Engine as _;
 use inkstone_githost::Limits;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -14,7 +13,7 @@ pub(crate) async fn no_process_left(server: &Server) {
 }
 
 /// The processes whose arguments or environment name `dir`.
-fn processes(dir: &str) -> Vec<String> {
+pub(crate) fn processes(dir: &str) -> Vec<String> {
     let numbers = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
         let name = entry.unwrap().file_name().into_string().ok()?;
         name.bytes().all(|byte| byte.is_ascii_digit()).then_some(name)
@@ -71,22 +70,41 @@ async fn a_push_whose_client_is_killed_once_all_is_sent_happens_and_is_told() {
     assert_eq!(quarantined(&server), Vec::<PathBuf>::new());
 }
 
-#[tokio::test]
-async fn a_client_that_hangs_up_in_the_middle_of_a_clone_leaves_no_process() {
-    let server = Server::start().await;
+/// Starts a clone of 20 MB by hand and reads no more than the start of it.
+async fn start_clone(server: &Server) -> tokio::net::TcpStream {
     let client = Client::new();
     let dir = client.work_tree("work").await;
     let commit = client.commit(&dir, "large.bin", &crate::support::noise(20_000_000)).await;
     client.ok(&dir, &["push", "-q", &server.site(), "main"]).await;
     let wants = format!("0032want {commit}\n00000009done\n");
-    let mut connection = post(&server, "git-upload-pack", wants.len(), &wants).await;
+    let mut connection = post(server, "git-upload-pack", wants.len(), &wants).await;
     let mut start = [0; 12];
     connection.read_exact(&mut start).await.unwrap();
     assert_eq!(&start, b"HTTP/1.1 200");
-    let dir = server.dir.path().to_str().unwrap().to_owned();
-    assert!(processes(&dir).iter().any(|process| process.contains("upload-pack")));
+    connection
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_in_the_middle_of_a_clone_leaves_no_process() {
+    let server = Server::start().await;
+    let connection = start_clone(&server).await;
+    let running = processes(server.dir.path().to_str().unwrap());
+    assert!(running.iter().any(|process| process.contains("upload-pack")), "{running:?}");
     drop(connection);
     no_process_left(&server).await;
+}
+
+#[tokio::test]
+async fn a_client_that_stops_reading_a_clone_is_cut_off() {
+    let idle = std::time::Duration::from_millis(500);
+    let server = Server::with(Limits { idle, ..Limits::default() }, |_| None).await;
+    let mut connection = start_clone(&server).await;
+    no_process_left(&server).await;
+    let mut rest = Vec::new();
+    // What is left in the buffers, then the end of the connection.
+    let read = connection.read_to_end(&mut rest);
+    let _ = tokio::time::timeout(crate::support::PATIENCE, read).await.expect("it ends");
+    assert!(rest.len() < 20_000_000 && !rest.ends_with(b"0\r\n\r\n"));
 }
 
 #[tokio::test]
@@ -108,12 +126,12 @@ async fn what_a_stopped_push_left_is_removed_when_it_is_old() {
 
 /// Sends the head and the start of a request by hand.
 async fn post(server: &Server, service: &str, length: usize, start: &str) -> tokio::net::TcpStream {
-    let credential = base64::engine::general_purpose::STANDARD.encode(format!("x:{WRITER}"));
     let request = format!(
         "POST /git/main/site.git/{service} HTTP/1.1\r\nHost: x\r\n\
-         Authorization: Basic {credential}\r\n\
+         Authorization: {}\r\n\
          Content-Type: application/x-{service}-request\r\n\
-         Content-Length: {length}\r\n\r\n{start}"
+         Content-Length: {length}\r\n\r\n{start}",
+        crate::support::authorization(WRITER)
     );
     let mut connection = tokio::net::TcpStream::connect(server.address).await.unwrap();
     connection.write_all(request.as_bytes()).await.unwrap();
@@ -158,7 +176,10 @@ async fn the_sink_is_told_of_a_push_whose_client_went_away_after_the_refs_had_mo
     std::fs::write(server.dir.path().join("go"), "").unwrap();
     let told = server.sink.pushed().await;
     let head = client.ok(&dir, &["rev-parse", "HEAD"]).await;
-    assert_eq!(told.updates[0].new.as_ref().map(|id| id.as_str()), Some(head.as_str()));
+    assert_eq!(
+        told.updates[0].new.as_ref().map(inkstone_spec::CommitId::as_str),
+        Some(head.as_str())
+    );
     no_process_left(&server).await;
     assert_eq!(server.sink.pushes().len(), 1);
 }

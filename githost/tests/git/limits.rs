@@ -30,7 +30,8 @@ async fn a_request_over_the_limit_is_cut_off() {
     let client = Client::new();
     let dir = client.work_tree("work").await;
     client.commit(&dir, "large.bin", &noise(5_000_000)).await;
-    client.fails(&dir, &["push", &server.site(), "main"]).await;
+    let said = client.fails(&dir, &["push", &server.site(), "main"]).await;
+    assert!(said.contains("RPC failed"), "{said}");
     assert_eq!(server.main().await, None);
     assert!(server.sink.pushes().is_empty());
 }
@@ -64,7 +65,23 @@ async fn a_hundred_clones_at_once_take_turns() {
             output.await.unwrap()
         }
     });
-    for output in futures_util::future::join_all(clones).await {
+    let server_dir = server.dir.path().to_str().unwrap();
+    let mut most = 0;
+    let watch = async {
+        loop {
+            let serving = crate::hang_ups::processes(server_dir);
+            let serving = serving.iter().filter(|process| process.contains("upload-pack --strict"));
+            most = serving.count().max(most);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let outputs = tokio::select! {
+        outputs = futures_util::future::join_all(clones) => outputs,
+        () = watch => Vec::new(),
+    };
+    assert!((1..=4).contains(&most), "{most} at once");
+    assert_eq!(outputs.len(), 100);
+    for output in outputs {
         assert!(output.status.success(), "{}", stderr(&output));
     }
 }
@@ -88,12 +105,8 @@ async fn a_push_that_finds_no_free_place_is_asked_to_come_back() {
         crate::support::until("the first push is in its hook", || inside.exists()).await;
         let said = client.fails(&dir, &["push", &site, "main:other"]).await;
         let url = "/git/main/site.git/info/refs?service=git-receive-pack";
-        let credential = base64::Engine::encode(
-            &base64::engine::general_purpose::STANDARD,
-            format!("u:{WRITER}"),
-        );
         let request = axum::http::Request::get(url)
-            .header("authorization", format!("Basic {credential}"))
+            .header("authorization", crate::support::authorization(WRITER))
             .body(axum::body::Body::empty())
             .unwrap();
         let busy = tower::ServiceExt::oneshot(server.app.clone(), request).await.unwrap();

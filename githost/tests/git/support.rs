@@ -1,6 +1,7 @@
 //! A server on loopback with a simple authorizer and a sink that remembers, and a git client.
 
 use axum::serve::ListenerExt as _;
+use base64::Engine as _;
 use inkstone_githost::{
     Access, Authorizer, Credential, Denied, HostedRepos, Limits, Operation, Push, PushSink,
     RepoPath, router,
@@ -19,7 +20,7 @@ pub(crate) const WRITER: &str = "mlg_writer";
 /// May read in the workspace `main`.
 pub(crate) const READER: &str = "mlg_reader";
 /// Longer than anything here takes, shorter than anyone waits.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(crate) struct Gate {
     repos: HostedRepos,
@@ -158,6 +159,12 @@ impl Server {
         let branch = "main".parse().unwrap();
         self.repos.branch_head(&repo("main/site"), &branch).await.unwrap().map(String::from)
     }
+}
+
+/// The header by which a client shows a token.
+pub(crate) fn authorization(token: &str) -> String {
+    let pair = base64::engine::general_purpose::STANDARD.encode(format!("x-git-token:{token}"));
+    format!("Basic {pair}")
 }
 
 pub(crate) fn repo(name: &str) -> RepoRef {

@@ -1,20 +1,14 @@
 //! What goes over the wire.
 
-use crate::support::{Client, Server, WRITER};
+use crate::support::{Client, Server, WRITER, authorization};
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
-use base64::Engine as _;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use tower::ServiceExt as _;
 
-fn authorization() -> String {
-    let pair = base64::engine::general_purpose::STANDARD.encode(format!("u:{WRITER}"));
-    format!("Basic {pair}")
-}
-
 async fn get(server: &Server, path: &str, protocol: Option<&str>) -> (StatusCode, String) {
-    let mut request = Request::get(path).header("authorization", authorization());
+    let mut request = Request::get(path).header("authorization", authorization(WRITER));
     if let Some(protocol) = protocol {
         request = request.header("git-protocol", protocol);
     }
@@ -32,7 +26,7 @@ async fn post(
     body: impl Into<Body>,
 ) -> (StatusCode, String) {
     let request = Request::post(format!("/git/main/site.git/{service}"))
-        .header("authorization", authorization())
+        .header("authorization", authorization(WRITER))
         .header("content-type", format!("application/x-{service}-request"))
         .header("content-encoding", encoding)
         .body(body.into())
@@ -151,7 +145,7 @@ async fn a_request_that_git_would_not_make_is_refused() {
     let (status, _) = get(&server, listing, Some("version=2;id")).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
     let request = Request::post("/git/main/site.git/git-receive-pack")
-        .header("authorization", authorization())
+        .header("authorization", authorization(WRITER))
         .header("content-type", "text/plain")
         .body(Body::from("0000"))
         .unwrap();
