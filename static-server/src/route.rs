@@ -62,11 +62,18 @@ pub(crate) fn route<'site>(site: &'site Site, path: &str) -> Route<'site> {
     if let Some(page) = site.get(NOT_FOUND.as_bytes()) {
         return Route::NotFoundPage(page);
     }
-    let name = decoded.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
     match site.get(INDEX.as_bytes()) {
-        Some(index) if !name.contains(&b'.') => Route::Application(index),
+        Some(index) if is_application_path(&decoded) => Route::Application(index),
         _ => Route::NotFound,
     }
+}
+
+/// Whether a path may be one that a single-page application routes: no file name at its end, and
+/// nothing hidden or upward on the way, so that a scanner for `/.git/config` is told the truth.
+fn is_application_path(path: &[u8]) -> bool {
+    let mut names = path.rsplit(|byte| *byte == b'/');
+    names.next().is_some_and(|last| !last.contains(&b'.'))
+        && names.all(|name| !name.starts_with(b"."))
 }
 
 fn absolute(path: &[u8]) -> String {

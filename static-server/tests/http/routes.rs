@@ -142,6 +142,7 @@ fn nothing_outside_the_directory_is_ever_served() {
 #[test]
 fn hidden_files_are_not_served_except_the_well_known_directory() {
     let site = Running::serving(&[
+        ("index.html", "app"),
         (".env", "TOKEN=1"),
         (".git/config", "[core]"),
         ("docs/.htpasswd", "root"),
@@ -157,7 +158,7 @@ fn hidden_files_are_not_served_except_the_well_known_directory() {
         "/docs/.well-known/file",
         "/.well-known/.env",
     ] {
-        assert_eq!(site.get(path).status, 404, "{path}");
+        assert_eq!(site.get_with(path, &[BROWSER]).status, 404, "{path}");
     }
     assert_eq!(site.get("/.well-known/security.txt").status, 200);
 }
