@@ -1,7 +1,8 @@
 //! One layer of an image: a tar archive whose bytes follow from its content alone.
 //!
 //! Every time is the epoch, every owner root, no name of a user or machine is in it, and gzip
-//! carries neither time nor file name.
+//! carries neither time nor file name. Another version of the compressor may compress to other
+//! bytes, so a digest is the same for one build of Inkstone, and the archive's own digest for all.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};

@@ -26,6 +26,9 @@ pub(crate) struct Site {
 
 impl Site {
     /// Finds the published directory and everything in it, without reading a file's content.
+    ///
+    /// A site without an `index.html` is refused: it would be deployed, be called active, and
+    /// answer 404 at `/`. Nearly always the wrong directory was named.
     pub(crate) fn plan(
         source: &dyn SourceTree,
         build: &Build,
