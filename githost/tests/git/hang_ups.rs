@@ -12,7 +12,8 @@ pub(crate) async fn no_process_left(server: &Server) {
     until("the processes are gone", || processes(&dir).is_empty()).await;
 }
 
-/// The processes whose arguments or environment name `dir`.
+/// The processes whose arguments or environment name `dir`, each as `leader` or `member` of its
+/// process group and its arguments and environment.
 pub(crate) fn processes(dir: &str) -> Vec<String> {
     let numbers = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
         let name = entry.unwrap().file_name().into_string().ok()?;
@@ -24,7 +25,11 @@ pub(crate) fn processes(dir: &str) -> Vec<String> {
             let read = |file: &str| std::fs::read(format!("/proc/{number}/{file}")).ok();
             let all = [read("cmdline")?, read("environ")?].concat();
             let all = String::from_utf8_lossy(&all).replace('\0', " ");
-            all.contains(dir).then_some(all)
+            // proc_pid_stat(5): after the name in parentheses come state, parent and group.
+            let stat = String::from_utf8(read("stat")?).ok()?;
+            let group = stat.rsplit_once(')')?.1.split_whitespace().nth(2)?;
+            let role = if group == number { "leader" } else { "member" };
+            all.contains(dir).then(|| format!("{role} {all}"))
         })
         .collect()
 }
