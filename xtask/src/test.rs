@@ -1,8 +1,9 @@
-//! The checks and tests, in the order that fails soonest. The tests come last, so that what a person
-//! or a machine reads at the end is the test runner's own verdict.
+//! The checks, then the tests: the tests come last, so that what a person or a machine reads at the end
+//! is the test runner's own verdict.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::Result;
 
@@ -10,8 +11,8 @@ use crate::build::Profile;
 use crate::workspace::Workspace;
 use crate::{setup, static_server, step, tools};
 
-/// The crates with golden files or schemas that `INKSTONE_ACCEPT` rewrites.
-const GOLDEN: &[&str] = &["inkstone-spec", "inkstone-renderer"];
+/// The test targets that compare with committed files, and rewrite them under `INKSTONE_ACCEPT`.
+const GOLDEN: &[&str] = &["intents", "suite"];
 
 /// Everything, as continuous integration runs it.
 pub(crate) fn full(workspace: &Workspace) -> Result<()> {
@@ -30,18 +31,25 @@ pub(crate) fn fast(workspace: &Workspace) -> Result<()> {
     format(workspace)?;
     let judges = judges(workspace)?;
     clippy(workspace)?;
-    let mut tests = workspace.cargo("test");
-    tests.args(["--workspace", "--exclude", "inkstone", "--tests"]).envs(&judges);
-    step::run_last("tests of the libraries", &mut tests)
+    let mut tests = libraries(workspace);
+    step::run_last("tests of the libraries", tests.arg("--tests").envs(&judges))
 }
 
 /// Rewrites every golden file and schema.
 pub(crate) fn accept(workspace: &Workspace) -> Result<()> {
-    let mut tests = workspace.cargo("test");
-    tests.args(GOLDEN.iter().flat_map(|name| ["--package", *name])).arg("--tests");
-    step::run_last("accept", tests.env("INKSTONE_ACCEPT", "1"))?;
+    let mut tests = libraries(workspace);
+    tests.args(GOLDEN.iter().flat_map(|name| ["--test", *name])).env("INKSTONE_ACCEPT", "1");
+    step::run_last("accept", &mut tests)?;
     step::say("✓ accepted; `git diff` shows what changed");
     Ok(())
+}
+
+/// `cargo test` of all crates but the binary. One selection, because another would have cargo compile
+/// the dependencies again with other features.
+fn libraries(workspace: &Workspace) -> Command {
+    let mut tests = workspace.cargo("test");
+    tests.args(["--workspace", "--exclude", "inkstone"]);
+    tests
 }
 
 fn format(workspace: &Workspace) -> Result<()> {
