@@ -2,6 +2,7 @@
 
 use crate::deployment::ids;
 use crate::row::text;
+use crate::sqlite::Connection;
 use crate::{Store, StoreError};
 use inkstone_spec::{DeploymentId, DeploymentStatus, ServiceRef};
 
@@ -36,20 +37,17 @@ impl Store {
             .fetch_optional(&mut *tx)
             .await?;
         let Some(row) = row else { return Ok(Cancel::NotFound) };
-        let (statement, cancel) = match text(&row, "status")? {
-            DeploymentStatus::Queued => (
-                "UPDATE deployments SET status = 'cancelled', finished_at = $1
-                 WHERE id = $2 AND status = 'queued'",
-                Cancel::Cancelled,
-            ),
-            DeploymentStatus::Building => (
-                "UPDATE deployments SET stop_requested = COALESCE(stop_requested, 'cancelled')
-                 WHERE id = $2 AND status = 'building'",
-                Cancel::Requested,
-            ),
+        let cancel = match text(&row, "status")? {
+            DeploymentStatus::Queued => {
+                end_waiting(&mut tx, id, now).await?;
+                Cancel::Cancelled
+            }
+            DeploymentStatus::Building => {
+                ask_to_stop(&mut tx, id).await?;
+                Cancel::Requested
+            }
             ended => return Ok(Cancel::TooLate(ended)),
         };
-        sqlx::query(statement).bind(now).bind(id.as_str()).execute(&mut *tx).await?;
         tx.commit().await?;
         Ok(cancel)
     }
@@ -85,4 +83,28 @@ impl Store {
         tx.commit().await?;
         Ok(CancelledService { cancelled: ids(&cancelled)?, requested: ids(&requested)? })
     }
+}
+
+async fn end_waiting(tx: &mut Connection, id: &DeploymentId, now: i64) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE deployments SET status = 'cancelled', finished_at = $1
+         WHERE id = $2 AND status = 'queued'",
+    )
+    .bind(now)
+    .bind(id.as_str())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// The first reason to stop stands.
+async fn ask_to_stop(tx: &mut Connection, id: &DeploymentId) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE deployments SET stop_requested = COALESCE(stop_requested, 'cancelled')
+         WHERE id = $1 AND status = 'building'",
+    )
+    .bind(id.as_str())
+    .execute(tx)
+    .await?;
+    Ok(())
 }

@@ -36,7 +36,18 @@ impl Store {
     /// The newest deployment of a service, by name: compare its `service_uid` where a service may have
     /// been deleted and made again.
     pub async fn latest(&self, service: &ServiceRef) -> Result<Option<Deployment>, StoreError> {
-        Ok(self.recent(service, 1).await?.pop())
+        sqlx::query(
+            "SELECT * FROM deployments WHERE workspace = $1 AND project = $2 AND service = $3
+             ORDER BY seq DESC LIMIT 1",
+        )
+        .bind(service.workspace.as_str())
+        .bind(service.project.as_str())
+        .bind(service.service.as_str())
+        .fetch_optional(self.database.read())
+        .await?
+        .as_ref()
+        .map(Deployment::from_row)
+        .transpose()
     }
 
     /// The newest deployments of a service, newest first, at most [`MAX_RECENT`].
@@ -63,17 +74,19 @@ impl Store {
     pub async fn latest_for(&self, services: &[ServiceRef]) -> Result<Vec<Deployment>, StoreError> {
         let mut found = Vec::with_capacity(services.len());
         for chunk in services.chunks(SERVICES_PER_STATEMENT) {
-            let mut statement = QueryBuilder::new(
-                "SELECT * FROM deployments WHERE seq IN (
-                   SELECT MAX(seq) FROM deployments WHERE (workspace, project, service) IN (",
-            );
+            let mut statement = QueryBuilder::new("WITH asked (workspace, project, service) AS (");
             statement.push_values(chunk, |mut tuple, service| {
                 tuple
                     .push_bind(service.workspace.as_str())
                     .push_bind(service.project.as_str())
                     .push_bind(service.service.as_str());
             });
-            statement.push(") GROUP BY workspace, project, service)");
+            statement.push(
+                ") SELECT d.* FROM asked JOIN deployments d ON d.seq = (
+                     SELECT MAX(n.seq) FROM deployments n
+                     WHERE n.workspace = asked.workspace AND n.project = asked.project
+                       AND n.service = asked.service)",
+            );
             let rows = statement.build().fetch_all(self.database.read()).await?;
             found.extend(Deployment::from_rows(&rows)?);
         }

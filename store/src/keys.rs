@@ -157,6 +157,9 @@ impl Store {
     /// Notes when keys were last used: one transaction for a batch that the caller gathered. A time
     /// older than the one known changes nothing.
     pub async fn touch_keys(&self, uses: &[(CredentialHash, i64)]) -> Result<(), StoreError> {
+        if uses.is_empty() {
+            return Ok(());
+        }
         let mut tx = self.database.write().await?;
         for (hash, at) in uses {
             sqlx::query(

@@ -134,7 +134,7 @@ async fn take_waiting(
     sqlx::query(
         "UPDATE deployments
          SET status = 'building', lease_owner = $1, lease_until = $2, attempts = attempts + 1,
-             started_at = COALESCE(started_at, $3)
+             started_at = $3
          WHERE seq = (
            SELECT ready.seq FROM (
              SELECT q.workspace, MIN(q.seq) AS seq FROM deployments q

@@ -1,4 +1,4 @@
-use crate::support::{LEASE, NO_CAP, committed, manual};
+use crate::support::{Fixture, LEASE, NO_CAP, committed, manual};
 use inkstone_spec::{DeploymentId, DeploymentStatus};
 use inkstone_store::Store;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -32,6 +32,29 @@ async fn a_kill_at_any_moment_loses_nothing_that_was_answered() {
         assert!(depth.queued + depth.building <= 1, "one at most was cut short: {depth:?}");
         store.close().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_that_goes_away_in_the_middle_leaves_all_or_nothing() {
+    let f = Fixture::new().await;
+    let mut abandoned = 0;
+    for patience in 0..100 {
+        let new = manual("main/default/site");
+        let (store, id) = (f.store.clone(), new.id.clone());
+        let call = tokio::spawn(async move { store.enqueue(&new, 0).await.map(|_| ()) });
+        for _ in 0..patience {
+            tokio::task::yield_now().await;
+        }
+        call.abort();
+        abandoned += u32::from(call.await.is_err());
+        let next = f.queue(&manual("main/default/site")).await;
+        if let Some(before) = f.store.deployment(&id).await.unwrap() {
+            assert_eq!(before.status, DeploymentStatus::Superseded);
+        }
+        assert_eq!(f.status(&next.id).await, DeploymentStatus::Queued);
+    }
+    assert!(abandoned > 0, "no call was cut short");
+    assert_eq!(f.store.pending_count(&"main".parse().unwrap()).await.unwrap(), 1);
 }
 
 async fn work_until_killed(path: &Path) -> ! {

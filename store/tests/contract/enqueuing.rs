@@ -105,7 +105,7 @@ async fn a_newer_deployment_supersedes_what_waits_and_stops_what_is_built() {
         panic!("a new commit is new work");
     };
 
-    assert_eq!(superseded, [waiting.clone()], "the one being built was asked before");
+    assert_eq!(superseded, std::slice::from_ref(&waiting), "the one being built was asked before");
     assert_eq!(f.get(&waiting).await.finished_at, Some(5));
     assert_eq!(f.status(&waiting).await, Superseded);
     assert_eq!(f.get(&building).await.stop_requested, Some(Stop::Superseded));

@@ -184,6 +184,8 @@ async fn work_that_no_worker_survives_fails_and_says_why() {
     for attempt in 1..=MAX_ATTEMPTS {
         assert_eq!(f.lease("w", now).await.map(|d| d.attempts), Some(attempt));
         now += LEASE;
+        assert_eq!(f.lease("other", now - 1).await, None);
+        assert_eq!(f.status(&id).await, Building, "the last worker has its time too");
     }
 
     assert_eq!(f.lease("w", now).await, None);
