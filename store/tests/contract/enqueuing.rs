@@ -4,6 +4,7 @@ use inkstone_spec::Trigger;
 use inkstone_store::{
     Enqueued, Heartbeat, MAX_PENDING_PER_WORKSPACE, NewDeployment, Outcome, Stop, StoreError,
 };
+use tokio::task::JoinSet;
 
 const SITE: &str = "main/default/site";
 
@@ -40,6 +41,22 @@ async fn an_event_is_work_once() {
     assert_eq!(duplicate().await, id, "while it is built");
     f.store.finish(&id, "w", &committed(), 2).await.unwrap();
     assert_eq!(duplicate().await, id, "once it is committed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_event_that_two_processes_receive_many_times_at_once_is_work_once() {
+    let f = Fixture::new().await;
+    let processes = [f.store.clone(), f.reopen().await];
+    for source_commit in 1..=10 {
+        let mut deliveries = JoinSet::new();
+        for store in processes.iter().cycle().take(12).cloned() {
+            let new = push(SITE, source_commit);
+            deliveries.spawn(async move { store.enqueue(&new, 0).await.unwrap() });
+        }
+        let answers = deliveries.join_all().await;
+        let new = answers.iter().filter(|answer| matches!(answer, Enqueued::New { .. })).count();
+        assert_eq!(new, 1, "{answers:#?}");
+    }
 }
 
 #[tokio::test]
