@@ -1,2 +1,58 @@
-//! placeholder
-fn main() {}
+//! The `inkstone` binary: the command line, the configuration, and the wiring of the crates.
+
+mod cli;
+mod data_dir;
+mod demo;
+mod hook;
+mod key;
+mod logging;
+mod options;
+mod output;
+mod render;
+mod serve;
+mod verify;
+mod workspace;
+
+use clap::Parser as _;
+use cli::{Cli, Command};
+use std::process::ExitCode;
+
+/// The exit code of a command that found something wrong, as against one that failed.
+const FOUND: u8 = 1;
+/// The exit code of a command that could not do its work.
+const FAILED: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        Command::Serve(args) => run(serve::serve(*args)),
+        Command::Demo(args) => run(demo::demo(args)),
+        Command::Render(args) => render::render(&args),
+        Command::Verify(args) => verify::verify(&args),
+        Command::Workspace(args) => run(workspace::workspace(args)),
+        Command::Key(args) => run(key::key(args)),
+        Command::Hook(args) => hook::hook(&args),
+    };
+    match done {
+        Ok(Verdict::Good) => ExitCode::SUCCESS,
+        Ok(Verdict::Bad) => ExitCode::from(FOUND),
+        Err(error) => {
+            output::failure(&error);
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+/// What a command came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// It did what was asked, or found nothing wrong.
+    Good,
+    /// It found something wrong.
+    Bad,
+}
+
+/// Runs a command that needs the event loop.
+fn run(command: impl Future<Output = anyhow::Result<Verdict>>) -> anyhow::Result<Verdict> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(command)
+}

@@ -1,1 +1,137 @@
-//! placeholder
+//! The use cases: what a caller may ask for, decided and carried out in one place; and the queue's
+//! workers, which turn a source commit into a commit of the state repo.
+//!
+//! Owns who may do what ([`authorize`]), what each use case means, and the order of side effects. A
+//! change is one commit of the state repo, planned against its newest head; everything else (queue,
+//! logs) may be lost without losing what is deployed.
+//!
+//! Must not know: HTTP, MCP, the command line, or how SQL, git or images are stored.
+
+mod admin;
+mod authenticate;
+mod authorize;
+mod caller;
+mod near;
+mod page;
+mod projects;
+mod pushes;
+mod queue;
+mod refusal;
+mod repos;
+mod resume;
+mod services;
+mod source;
+mod views;
+mod worker;
+
+pub use admin::{NewKeyRequest, bootstrap_key, create_key};
+pub use authorize::{Action, Credential, Denial, Object, authorize};
+pub use caller::Caller;
+pub use pushes::{GitAuthorizer, GitSink, Pusher};
+pub use refusal::Refusal;
+pub use services::{CreateService, GetService};
+pub use views::*;
+
+use authenticate::Authenticator;
+use inkstone_builder::Builder;
+use inkstone_githost::HostedRepos;
+use inkstone_secrets::Identities;
+use inkstone_spec::Region;
+use inkstone_state::StateRepo;
+use inkstone_store::Store;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::Notify;
+
+/// What the use cases work on.
+pub struct Parts {
+    /// The state repo: what is deployed.
+    pub state: StateRepo,
+    /// Keys, the queue and its logs.
+    pub store: Store,
+    /// The hosted source repositories.
+    pub repos: HostedRepos,
+    /// Makes images.
+    pub builder: Builder,
+    /// Opens and seals env values.
+    pub identities: Identities,
+    /// What an operator chose.
+    pub settings: Settings,
+}
+
+/// What an operator chose.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The base of every URL that is handed out, without a trailing slash.
+    pub public_url: String,
+    /// Where new workspaces go.
+    pub region: Region,
+    /// How many deployments are built at a time.
+    pub workers: usize,
+    /// How many deployments of one workspace are built at a time.
+    pub workspace_cap: u32,
+    /// The hooks that judge pushes to the state repo.
+    pub hooks_dir: PathBuf,
+}
+
+/// The use cases. Cheap to clone; every clone works on the same parts.
+#[derive(Clone)]
+pub struct Deployer {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    state: Arc<StateRepo>,
+    store: Store,
+    repos: HostedRepos,
+    builder: Arc<Builder>,
+    identities: Arc<Identities>,
+    settings: Settings,
+    authenticator: Authenticator,
+    /// Wakes workers when something was queued.
+    work: Notify,
+}
+
+impl Deployer {
+    /// The use cases over `parts`.
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                state: Arc::new(parts.state),
+                authenticator: Authenticator::new(parts.store.clone()),
+                store: parts.store,
+                repos: parts.repos,
+                builder: Arc::new(parts.builder),
+                identities: Arc::new(parts.identities),
+                settings: parts.settings,
+                work: Notify::new(),
+            }),
+        }
+    }
+
+    /// The store, for health and metrics.
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// The state repo, for health and metrics.
+    pub fn state(&self) -> &StateRepo {
+        &self.inner.state
+    }
+
+    /// Runs blocking work on the state repo beside the event loop.
+    async fn with_state<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&StateRepo) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let state = Arc::clone(&self.inner.state);
+        tokio::task::spawn_blocking(move || work(&state))
+            .await
+            .map_err(|error| Refusal::internal("a task ended early", &error))?
+    }
+}
+
+/// Milliseconds since the epoch, as the store counts them.
+fn now_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}

@@ -1,7 +1,7 @@
 //! The hosted source repositories on disk: `<root>/<workspace>/<repo>.git`, bare.
 
 use crate::{git, refs};
-use inkstone_spec::{BranchName, CommitId, RepoRef};
+use inkstone_spec::{BranchName, CommitId, RepoName, RepoRef, WorkspaceName};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -104,6 +104,28 @@ impl HostedRepos {
             Err(_) if self.exists(repo).await? => Ok(false),
             Err(source) => Err(RepoError::Io { repo: repo.clone(), source }),
         }
+    }
+
+    /// The repositories of a workspace in order of their names. What is not a repository's directory is
+    /// left out.
+    pub async fn list(&self, workspace: &WorkspaceName) -> Result<Vec<RepoName>, RepoError> {
+        let path = self.root.join(workspace.as_str());
+        let unreadable = |source| RepoError::Root { path: path.clone(), source };
+        let mut entries = match fs::read_dir(&path).await {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(unreadable(error)),
+        };
+        let mut names = Vec::new();
+        while let Some(entry) = entries.next_entry().await.map_err(unreadable)? {
+            let name = entry.file_name();
+            let name = name.to_str().and_then(|name| name.strip_suffix(".git")?.parse().ok());
+            if entry.file_type().await.map_err(unreadable)?.is_dir() {
+                names.extend(name);
+            }
+        }
+        names.sort();
+        Ok(names)
     }
 
     /// Where a branch points; `None` if there is no such branch.

@@ -41,11 +41,7 @@ pub(crate) fn write(
             email: format!("{}@{KEY_DOMAIN}", message.actor).into(),
             time,
         },
-        committer: Signature {
-            name: COMMITTER_NAME.into(),
-            email: COMMITTER_EMAIL.into(),
-            time,
-        },
+        committer: Signature { name: COMMITTER_NAME.into(), email: COMMITTER_EMAIL.into(), time },
         encoding: None,
         message: message.to_string().into(),
         extra_headers: Vec::new(),

@@ -27,7 +27,8 @@ pub(crate) fn apply(
     let root = match base {
         Some(snapshot) => {
             let (_, bytes) = objects.find(snapshot.tree())?;
-            let tree = TreeRef::from_bytes(&bytes, Sha1).map_err(StateError::git("reading a tree"))?;
+            let tree =
+                TreeRef::from_bytes(&bytes, Sha1).map_err(StateError::git("reading a tree"))?;
             Tree::from(tree)
         }
         None => Tree::empty(),

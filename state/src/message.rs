@@ -1,7 +1,11 @@
 //! Commit messages: words for people, trailers for machines, both made of validated values only, so a
 //! newline can never forge a trailer.
 
-use inkstone_spec::{CommitId, DeploymentId, Digest, KeyName, ProjectRef, RepoRef, ServiceRef, WorkspaceName};
+use inkstone_spec::{
+    CommitId, DeploymentId, Digest, Invalid, KeyName, ProjectRef, RepoRef, ServiceRef,
+    WorkspaceName,
+};
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -13,20 +17,38 @@ pub(crate) const CLAIM_PREFIX: &str = "Inkstone-";
 /// The trailer by which an operator allows a push to remove many services.
 const ALLOW_REMOVAL: &str = "Allow-Removal";
 
-/// Through what somebody asked: a tool of the MCP catalogue, a push, a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tool(&'static str);
+/// Through what somebody asked: a tool of the MCP catalogue, `git push`, a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tool(Cow<'static, str>);
 
 impl Tool {
-    /// `name` is a constant of this program, so it needs no check.
+    /// The longest name, in bytes.
+    const MAX_LEN: usize = 40;
+
+    /// A name that is a constant of this program.
     pub const fn new(name: &'static str) -> Self {
-        Self(name)
+        Self(Cow::Borrowed(name))
+    }
+
+    /// A name that was stored: lower-case letters, digits, `_`, `-` and single spaces.
+    pub fn parse(name: &str) -> Result<Self, Invalid> {
+        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_- ".contains(&b);
+        if (1..=Self::MAX_LEN).contains(&name.len()) && name.bytes().all(allowed) {
+            Ok(Self(Cow::Owned(name.to_owned())))
+        } else {
+            Err(Invalid::new(
+                "tool",
+                name,
+                "lower-case letters, digits, _, - and spaces",
+                "git push",
+            ))
+        }
     }
 }
 
 impl fmt::Display for Tool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
+        f.write_str(&self.0)
     }
 }
 
@@ -185,7 +207,9 @@ pub(crate) fn read(message: &str) -> ReadMessage {
             "Source-Repo" => set(&mut claim.source_repo, value),
             "Source-Commit" => set(&mut claim.source_commit, value),
             "Image" => set(&mut claim.image, value),
-            unknown if unknown.starts_with(CLAIM_PREFIX) => Err("is not a trailer of Inkstone's".to_owned()),
+            unknown if unknown.starts_with(CLAIM_PREFIX) => {
+                Err("is not a trailer of Inkstone's".to_owned())
+            }
             _ => Ok(()),
         };
         if let Err(reason) = result {

@@ -56,10 +56,7 @@ pub fn create_project(
     let project = Project {
         api_version: ApiVersion::V1,
         kind: ProjectKind::Project,
-        metadata: ProjectMetadata {
-            workspace: name.workspace.clone(),
-            name: name.project.clone(),
-        },
+        metadata: ProjectMetadata { workspace: name.workspace.clone(), name: name.project.clone() },
         spec: ProjectSpec::default(),
         release: ProjectRelease { templates: cluster.spec.templates.clone() },
     };
@@ -169,12 +166,11 @@ pub fn hosts(
         .cluster(region)?
         .ok_or_else(|| StateError::Absent(format!("region {region} has no cluster")))?;
     let name = service.metadata.service_ref();
-    let default = default_host(&name, &cluster.spec.apps_domain).map_err(|error| {
-        StateError::Malformed {
+    let default =
+        default_host(&name, &cluster.spec.apps_domain).map_err(|error| StateError::Malformed {
             path: StatePath::Cluster(region.clone()).to_string(),
             reason: error.to_string(),
-        }
-    })?;
+        })?;
     Ok(std::iter::once(default).chain(service.spec.hosts.iter().cloned()).collect())
 }
 
@@ -200,7 +196,8 @@ fn replace_manifests(
     let mut present = snapshot.manifests(dir)?;
     let mut edits = Vec::new();
     for (file, text) in rendered {
-        let same = present.remove(&file).is_some_and(|id| crate::check::is_blob(&id, text.as_bytes()));
+        let same =
+            present.remove(&file).is_some_and(|id| crate::check::is_blob(&id, text.as_bytes()));
         if !same {
             edits.push(Edit::Write(path(file), text.into_bytes()));
         }

@@ -133,7 +133,8 @@ impl StateRepo {
             if tree == base.tree() {
                 return Ok(unchanged()?);
             }
-            let id = commit::write(&overlay, tree, Some(head), &proposal.message, &self.signer, now)?;
+            let id =
+                commit::write(&overlay, tree, Some(head), &proposal.message, &self.signer, now)?;
             write_objects(&self.objects, &self.git_dir.join("objects"), overlay)?;
             if self.advance(&[(MAIN, head, id), (LIVE, head, id)])? {
                 return Ok(Committed { commit: commit_id(id)?, changed: true });
@@ -177,7 +178,9 @@ impl StateRepo {
     fn advance(&self, moves: &[(&'static str, ObjectId, ObjectId)]) -> Result<bool, StateError> {
         let edits: Vec<RefEdit> = moves
             .iter()
-            .map(|(name, old, new)| ref_edit(name, *new, PreviousValue::MustExistAndMatch(Target::Object(*old))))
+            .map(|(name, old, new)| {
+                ref_edit(name, *new, PreviousValue::MustExistAndMatch(Target::Object(*old)))
+            })
             .collect::<Result<_, _>>()?;
         let result = self.repo.to_thread_local().edit_references(edits);
         if let Err(error) = result {
@@ -218,9 +221,7 @@ pub(crate) fn ref_edit(
     new: ObjectId,
     expected: PreviousValue,
 ) -> Result<RefEdit, StateError> {
-    let name = gix::refs::FullName::try_from(name).map_err(|error| StateError::Git {
-        what: "naming a branch",
-        reason: error.to_string(),
-    })?;
+    let name = gix::refs::FullName::try_from(name)
+        .map_err(|error| StateError::Git { what: "naming a branch", reason: error.to_string() })?;
     Ok(RefEdit::update(name, new, expected, ""))
 }

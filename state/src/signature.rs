@@ -80,7 +80,10 @@ impl Signer {
         self.key
             .sign(NAMESPACE, HashAlg::Sha512, payload)
             .and_then(|signature| signature.to_pem(LineEnding::LF))
-            .map_err(|error| StateError::Git { what: "signing a commit", reason: error.to_string() })
+            .map_err(|error| StateError::Git {
+                what: "signing a commit",
+                reason: error.to_string(),
+            })
     }
 }
 

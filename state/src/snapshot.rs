@@ -37,7 +37,10 @@ pub struct ServiceFiles {
 
 impl std::fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Snapshot").field("commit", &self.commit).field("tree", &self.tree).finish_non_exhaustive()
+        f.debug_struct("Snapshot")
+            .field("commit", &self.commit)
+            .field("tree", &self.tree)
+            .finish_non_exhaustive()
     }
 }
 
@@ -61,11 +64,14 @@ impl Snapshot {
 
     /// `inkstone.yaml`; refuses a layout that this version does not know.
     pub fn inkstone(&self) -> Result<Arc<Inkstone>, StateError> {
-        let file = self
-            .read(&StatePath::Inkstone, &self.objects.inkstones)?
-            .ok_or_else(|| StateError::Absent("inkstone.yaml is missing: this is not a state repo".to_owned()))?;
+        let file = self.read(&StatePath::Inkstone, &self.objects.inkstones)?.ok_or_else(|| {
+            StateError::Absent("inkstone.yaml is missing: this is not a state repo".to_owned())
+        })?;
         if file.spec.layout_version != LAYOUT_VERSION {
-            return Err(StateError::Layout { found: file.spec.layout_version, known: LAYOUT_VERSION });
+            return Err(StateError::Layout {
+                found: file.spec.layout_version,
+                known: LAYOUT_VERSION,
+            });
         }
         Ok(file)
     }
@@ -108,7 +114,9 @@ impl Snapshot {
             let names: Vec<ProjectName> =
                 self.names_below(&StatePath::workspace_dir(&region, workspace))?;
             all.extend(
-                names.into_iter().map(|project| ProjectRef { workspace: workspace.clone(), project }),
+                names
+                    .into_iter()
+                    .map(|project| ProjectRef { workspace: workspace.clone(), project }),
             );
         }
         Ok(all)
@@ -150,7 +158,8 @@ impl Snapshot {
     ) -> Result<Option<Arc<EnvFile>>, StateError> {
         let path = StatePath::ServiceEnv(region.clone(), service.clone());
         self.parse(&path, &self.objects.envs, |bytes| {
-            let text = std::str::from_utf8(bytes).map_err(|_| malformed(&path, &"not UTF-8 text"))?;
+            let text =
+                std::str::from_utf8(bytes).map_err(|_| malformed(&path, &"not UTF-8 text"))?;
             EnvFile::parse(text)
                 .map_err(|e| StateError::Sealed { path: path.to_string(), reason: e.to_string() })
         })
@@ -170,7 +179,9 @@ impl Snapshot {
     pub fn renderer(&self, set: &Digest) -> Result<Arc<Renderer>, StateError> {
         let dir = StatePath::template_dir(set);
         let absent = || {
-            StateError::Absent(format!("template set {dir} is named by a release but not in the repo"))
+            StateError::Absent(format!(
+                "template set {dir} is named by a release but not in the repo"
+            ))
         };
         let entry = self.objects.entry(self.tree, &dir)?.ok_or_else(absent)?;
         self.objects.renderers.get(entry.id, || {
@@ -180,15 +191,18 @@ impl Snapshot {
                 for file in self.names_below::<FileName>(&folder)? {
                     let path = StatePath::Template(set.clone(), scope, file.clone());
                     let bytes = self.bytes(&path)?.ok_or_else(absent)?;
-                    let text =
-                        String::from_utf8(bytes).map_err(|_| malformed(&path, &"not UTF-8 text"))?;
+                    let text = String::from_utf8(bytes)
+                        .map_err(|_| malformed(&path, &"not UTF-8 text"))?;
                     files.insert(TemplateName { scope, file }, text);
                 }
             }
             let render = |reason: String| StateError::Render { path: dir.clone(), reason };
             let found = TemplateSet::new(files).map_err(|error| render(error.to_string()))?;
             if found.digest() != set {
-                return Err(malformed(&dir, &format!("its content has the digest {}", found.digest())));
+                return Err(malformed(
+                    &dir,
+                    &format!("its content has the digest {}", found.digest()),
+                ));
             }
             Renderer::new(&found).map_err(|error| render(error.to_string()))
         })
@@ -204,9 +218,9 @@ impl Snapshot {
         let Some(release) = &service.release else { return Ok(BTreeMap::new()) };
         let name = service.metadata.service_ref();
         let cluster = self.cluster(region)?.ok_or_else(|| no_cluster(region))?;
-        let (_, project) = self
-            .project(&name.project_ref())?
-            .ok_or_else(|| StateError::Absent(format!("project {} is missing", name.project_ref())))?;
+        let (_, project) = self.project(&name.project_ref())?.ok_or_else(|| {
+            StateError::Absent(format!("project {} is missing", name.project_ref()))
+        })?;
         let keys: Vec<_> = env.map(|env| env.keys().cloned().collect()).unwrap_or_default();
         let fingerprint = env.map(EnvFile::fingerprint);
         let input = ServiceInput {
@@ -215,9 +229,11 @@ impl Snapshot {
             service,
             env: fingerprint.as_ref().map(|fingerprint| Env { keys: &keys, fingerprint }),
         };
-        self.renderer(&release.templates)?.render_service(&input).map_err(|error| StateError::Render {
-            path: StatePath::Service(region.clone(), name.clone()).to_string(),
-            reason: error.to_string(),
+        self.renderer(&release.templates)?.render_service(&input).map_err(|error| {
+            StateError::Render {
+                path: StatePath::Service(region.clone(), name.clone()).to_string(),
+                reason: error.to_string(),
+            }
         })
     }
 
@@ -229,9 +245,12 @@ impl Snapshot {
     ) -> Result<BTreeMap<FileName, String>, StateError> {
         let cluster = self.cluster(region)?.ok_or_else(|| no_cluster(region))?;
         let input = ProjectInput { cluster: &cluster, project };
-        self.renderer(&project.release.templates)?.render_project(&input).map_err(|error| StateError::Render {
-            path: StatePath::Project(region.clone(), project.metadata.project_ref()).to_string(),
-            reason: error.to_string(),
+        self.renderer(&project.release.templates)?.render_project(&input).map_err(|error| {
+            StateError::Render {
+                path: StatePath::Project(region.clone(), project.metadata.project_ref())
+                    .to_string(),
+                reason: error.to_string(),
+            }
         })
     }
 

@@ -27,7 +27,11 @@ pub fn snapshot_of(
     let objects = path(git(dir, [arg("rev-parse"), arg("--git-path"), arg("objects")], &[])?);
     if let Some(revision) = revision {
         let peeled = format!("{revision}^{{commit}}");
-        let out = git(dir, [arg("rev-parse"), arg("--verify"), arg("--end-of-options"), arg(&peeled)], &[])?;
+        let out = git(
+            dir,
+            [arg("rev-parse"), arg("--verify"), arg("--end-of-options"), arg(&peeled)],
+            &[],
+        )?;
         let commit = CommitId::new(out).map_err(|error| StateError::Git {
             what: "looking up a revision",
             reason: error.to_string(),
@@ -43,8 +47,10 @@ pub fn snapshot_of(
     ];
     git(dir, [arg("add"), arg("--all"), arg("--force"), arg(":/")], &env)?;
     let tree = git(dir, [arg("write-tree")], &env)?;
-    let tree = gix::ObjectId::from_hex(tree.as_bytes())
-        .map_err(|error| StateError::Git { what: "reading a tree id", reason: error.to_string() })?;
+    let tree = gix::ObjectId::from_hex(tree.as_bytes()).map_err(|error| StateError::Git {
+        what: "reading a tree id",
+        reason: error.to_string(),
+    })?;
     let objects = Arc::new(Objects::open(&[keep.path(), &objects])?);
     Ok(Snapshot::new(objects, None, tree))
 }
@@ -59,7 +65,14 @@ fn git<'a>(
     let output = Command::new("git")
         .arg("-C")
         .arg(dir)
-        .args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.autocrlf=false"])
+        .args([
+            "-c",
+            "core.fsmonitor=false",
+            "-c",
+            "core.hooksPath=/dev/null",
+            "-c",
+            "core.autocrlf=false",
+        ])
         .args(args)
         .envs(env.iter().copied())
         .env("LC_ALL", "C")

@@ -54,7 +54,9 @@ fn descend(
         return Ok(());
     }
     let listing = |entry: Option<Entry>| -> Result<Arc<Dir>, StateError> {
-        entry.filter(|e| e.kind == EntryKind::Tree).map_or_else(|| Ok(Arc::default()), |e| objects.dir(e.id))
+        entry
+            .filter(|e| e.kind == EntryKind::Tree)
+            .map_or_else(|| Ok(Arc::default()), |e| objects.dir(e.id))
     };
     let (before, after) = (listing(old)?, listing(new)?);
     let names: BTreeSet<&str> = before.keys().chain(after.keys()).map(AsRef::as_ref).collect();

@@ -57,15 +57,27 @@ impl Rule {
         match self {
             Self::Linear => "Rebase onto the branch instead of merging: git pull --rebase.",
             Self::Layout => "README.md describes the layout; remove or move the file.",
-            Self::Parses => "Fix the file; the published JSON Schema of its kind says what is allowed.",
+            Self::Parses => {
+                "Fix the file; the published JSON Schema of its kind says what is allowed."
+            }
             Self::Owner => "Split the commit: one commit for each service, project or workspace.",
-            Self::Host => "Give the host to one service: its claim under hosts/ must name the service that lists it.",
-            Self::Signature => "Commit as yourself, and drop Inkstone-* lines from the message; a revert by `git revert` has none.",
+            Self::Host => {
+                "Give the host to one service: its claim under hosts/ must name the service that lists it."
+            }
+            Self::Signature => {
+                "Commit as yourself, and drop Inkstone-* lines from the message; a revert by `git revert` has none."
+            }
             Self::Trailer => "Trailers are Inkstone's to write; commit without them.",
-            Self::Rendered => "Run `inkstone render --repo .` and commit what it writes, or revert the hand edit.",
+            Self::Rendered => {
+                "Run `inkstone render --repo .` and commit what it writes, or revert the hand edit."
+            }
             Self::Named => "Restore what is named, or stop naming it.",
-            Self::Sealed => "Edit the file with `sops`, so that values are sealed before they are committed.",
-            Self::Removal => "If the removal is meant, add the trailer `Allow-Removal: yes` to the last commit.",
+            Self::Sealed => {
+                "Edit the file with `sops`, so that values are sealed before they are committed."
+            }
+            Self::Removal => {
+                "If the removal is meant, add the trailer `Allow-Removal: yes` to the last commit."
+            }
             Self::Push => "Push fast-forward commits to main only: git pull --rebase && git push.",
         }
     }
@@ -100,7 +112,10 @@ impl Finding {
 
     /// Tells what the files are wrong about from what the disk is: the first is a finding, the second
     /// an error.
-    pub(crate) fn from_error(error: StateError, path: &dyn fmt::Display) -> Result<Self, StateError> {
+    pub(crate) fn from_error(
+        error: StateError,
+        path: &dyn fmt::Display,
+    ) -> Result<Self, StateError> {
         match error {
             StateError::Malformed { path, reason } => Ok(Self::at(Rule::Parses, path, reason)),
             StateError::Sealed { path, reason } => Ok(Self::at(Rule::Sealed, path, reason)),

@@ -76,7 +76,11 @@ impl<'a> Inspector<'a> {
                 }
             }
             Some(None) if !self.snapshot.projects(name)?.is_empty() => {
-                self.add(Rule::Removal, &path, "the workspace is not empty but has no workspace.yaml");
+                self.add(
+                    Rule::Removal,
+                    &path,
+                    "the workspace is not empty but has no workspace.yaml",
+                );
             }
             _ => {}
         }
@@ -102,7 +106,11 @@ impl<'a> Inspector<'a> {
         }
         let workspace = self.snapshot.workspace(&name.workspace);
         if self.take(&path, workspace)?.is_some_and(|w| w.is_none()) {
-            self.add(Rule::Named, &path, format!("workspace {} has no workspace.yaml", name.workspace));
+            self.add(
+                Rule::Named,
+                &path,
+                format!("workspace {} has no workspace.yaml", name.workspace),
+            );
         }
         let rendered = self.snapshot.render_project(region, &project);
         let Some(rendered) = self.take(&path, rendered)? else { return Ok(()) };
@@ -178,12 +186,20 @@ impl<'a> Inspector<'a> {
         let service = self.snapshot.service(&owner);
         let Some(found) = self.take(&path, service)? else { return Ok(()) };
         let Some(files) = found.filter(|f| f.service.metadata.uid == claim.spec.uid) else {
-            self.add(Rule::Host, &path, format!("claims the host for {owner}, which does not exist"));
+            self.add(
+                Rule::Host,
+                &path,
+                format!("claims the host for {owner}, which does not exist"),
+            );
             return Ok(());
         };
         let hosts = plan::hosts(self.snapshot, &files.region, &files.service);
         if self.take(&path, hosts)?.is_some_and(|hosts| !hosts.contains(host)) {
-            self.add(Rule::Host, &path, format!("claims the host for {owner}, which does not list it"));
+            self.add(
+                Rule::Host,
+                &path,
+                format!("claims the host for {owner}, which does not list it"),
+            );
         }
         Ok(())
     }

@@ -34,14 +34,22 @@ pub(super) fn layout_path(
         Some(EntryKind::BlobExecutable) => {
             findings.push(Finding::at(Rule::Layout, path, "is executable"));
         }
-        Some(EntryKind::Link) => findings.push(Finding::at(Rule::Layout, path, "is a symbolic link")),
+        Some(EntryKind::Link) => {
+            findings.push(Finding::at(Rule::Layout, path, "is a symbolic link"))
+        }
         Some(EntryKind::Commit) => findings.push(Finding::at(Rule::Layout, path, "is a submodule")),
-        Some(EntryKind::Tree) => findings.push(Finding::at(Rule::Layout, path, "is nested too deep")),
+        Some(EntryKind::Tree) => {
+            findings.push(Finding::at(Rule::Layout, path, "is nested too deep"))
+        }
     }
     match path.parse() {
         Ok(path) => Some(path),
         Err(_) => {
-            findings.push(Finding::at(Rule::Layout, path.escape_debug(), "is not a path of the layout"));
+            findings.push(Finding::at(
+                Rule::Layout,
+                path.escape_debug(),
+                "is not a path of the layout",
+            ));
             None
         }
     }
@@ -71,7 +79,8 @@ impl Scope {
             StatePath::Workspace(region, workspace) => {
                 self.workspaces.insert((region.clone(), workspace.clone()));
             }
-            StatePath::Project(region, project) | StatePath::ProjectManifest(region, project, _) => {
+            StatePath::Project(region, project)
+            | StatePath::ProjectManifest(region, project, _) => {
                 self.projects.insert((region.clone(), project.clone()));
             }
             StatePath::Service(region, service)

@@ -1,0 +1,73 @@
+//! Who asks, through what, in which request.
+
+use crate::{Action, Credential, Denial, Object, Refusal, authorize};
+use inkstone_spec::{RepoRef, WorkspaceName};
+use inkstone_state::{Actor, Tool};
+use inkstone_store::{KeyRecord, WorkspaceGrant};
+
+/// The workspace that a key acts in when it says no other.
+const DEFAULT_WORKSPACE: &str = "main";
+
+/// One authenticated request.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    credential: Credential,
+    key: KeyRecord,
+    /// The request's id, as the log has it.
+    pub request_id: String,
+    /// Through what it came.
+    pub tool: Tool,
+}
+
+impl Caller {
+    /// A request that came with `key`.
+    pub fn new(key: KeyRecord, request_id: String, tool: Tool) -> Self {
+        Self { credential: Credential::Key(key.clone()), key, request_id, tool }
+    }
+
+    /// The key's record.
+    pub fn key(&self) -> &KeyRecord {
+        &self.key
+    }
+
+    /// Who acts, as commits name them.
+    pub fn actor(&self) -> &Actor {
+        &self.key.name
+    }
+
+    /// The workspace that is meant when none is named: `main`, or the key's first.
+    pub fn default_workspace(&self) -> Result<WorkspaceName, Refusal> {
+        match &self.key.workspaces {
+            WorkspaceGrant::Some(names)
+                if !names.iter().any(|n| n.as_str() == DEFAULT_WORKSPACE) =>
+            {
+                names.first().cloned().ok_or_else(|| {
+                    Refusal::new(
+                        "no_workspace",
+                        "This key has no workspace.",
+                        "Ask the operator for a key that has one.",
+                    )
+                })
+            }
+            _ => Ok(WorkspaceName::new(DEFAULT_WORKSPACE)?),
+        }
+    }
+
+    /// Goes on only if the caller may do `action` in `workspace`.
+    pub(crate) fn may(&self, action: Action, workspace: &WorkspaceName) -> Result<(), Refusal> {
+        authorize(&self.credential, action, Object::Workspace(workspace)).map_err(|denial| {
+            match denial {
+                Denial::MissingScope(scope) => Refusal::missing_scope(scope),
+                Denial::Foreign | Denial::NeedsKey => Refusal::no_workspace(workspace),
+            }
+        })
+    }
+
+    /// Goes on only if the caller may do `action` on `repo`.
+    pub(crate) fn may_on_repo(&self, action: Action, repo: &RepoRef) -> Result<(), Refusal> {
+        authorize(&self.credential, action, Object::Repo(repo)).map_err(|denial| match denial {
+            Denial::MissingScope(scope) => Refusal::missing_scope(scope),
+            Denial::Foreign | Denial::NeedsKey => Refusal::no_workspace(&repo.workspace),
+        })
+    }
+}

@@ -1,0 +1,192 @@
+//! What the git server asks: who may reach a repository, and what a push means.
+
+use crate::queue::Origin;
+use crate::{Action, Denial, Deployer, Object, Refusal, authorize};
+use inkstone_githost::{Access, Authorizer, Denied, Operation, Push, PushSink, RepoPath};
+use inkstone_spec::{BranchName, CommitId, KeyName, RepoRef, Trigger};
+use inkstone_state::ServiceFiles;
+use uuid::Uuid;
+
+/// Through what a push comes, in commits and logs.
+const TOOL: &str = "git push";
+
+/// Who pushes.
+#[derive(Clone, Debug)]
+pub struct Pusher {
+    name: KeyName,
+    request_id: String,
+}
+
+/// Answers the git server from keys, tokens and the one authorisation table.
+#[derive(Clone)]
+pub struct GitAuthorizer(pub Deployer);
+
+/// Acts on pushes: to a source repository by queueing deployments, to the state repo by publishing.
+#[derive(Clone)]
+pub struct GitSink(pub Deployer);
+
+impl Authorizer for GitAuthorizer {
+    type Actor = Pusher;
+
+    async fn authorize(
+        &self,
+        credential: Option<inkstone_githost::Credential>,
+        repo: &RepoPath,
+        operation: Operation,
+    ) -> Result<Access<Pusher>, Denied> {
+        let inner = &self.0.inner;
+        let password = credential.ok_or(Denied::Unauthenticated)?;
+        let (credential, name) = inner
+            .authenticator
+            .git(password.expose())
+            .await
+            .map_err(|error| {
+                tracing::error!(%error, "a credential could not be looked up");
+                Denied::Unavailable
+            })?
+            .ok_or(Denied::Unauthenticated)?;
+        let action = match operation {
+            Operation::Read => Action::Fetch,
+            Operation::Write => Action::Push,
+        };
+        let object = match repo {
+            RepoPath::Hosted(repo) => Object::Repo(repo),
+            RepoPath::State => Object::StateRepo,
+        };
+        authorize(&credential, action, object).map_err(|denial| match denial {
+            Denial::Foreign => Denied::NotFound,
+            Denial::NeedsKey => Denied::Forbidden { message: "use an API key for this".to_owned() },
+            Denial::MissingScope(scope) => {
+                Denied::Forbidden { message: format!("this needs a key with the scope {scope}") }
+            }
+        })?;
+        let (git_dir, hooks_dir) = match repo {
+            RepoPath::Hosted(repo) => {
+                let exists = inner.repos.exists(repo).await.map_err(|error| {
+                    tracing::error!(%error, "a repository could not be looked up");
+                    Denied::Unavailable
+                })?;
+                if !exists {
+                    return Err(Denied::NotFound);
+                }
+                (inner.repos.path(repo), None)
+            }
+            RepoPath::State => {
+                let hooks = inner.settings.hooks_dir.clone();
+                (inner.state.git_dir().to_owned(), Some(hooks))
+            }
+        };
+        let request_id = Uuid::now_v7().to_string();
+        tracing::info!(%request_id, actor = %name, %repo, ?operation, "git request");
+        let actor = Pusher { name, request_id };
+        Ok(Access { git_dir, hooks_dir, hook_env: Vec::new(), actor })
+    }
+}
+
+impl PushSink<Pusher> for GitSink {
+    async fn pushed(&self, push: Push<Pusher>) -> Vec<String> {
+        match &push.repo {
+            RepoPath::State => self.0.state_pushed().await,
+            RepoPath::Hosted(repo) => {
+                let mut lines = Vec::new();
+                for update in &push.updates {
+                    // A branch that is gone and a tag deploy nothing.
+                    if let (Some(branch), Some(_)) = (update.branch(), &update.new) {
+                        lines.extend(self.0.branch_moved(repo, &branch, &push.actor).await);
+                    }
+                }
+                lines
+            }
+        }
+    }
+}
+
+impl Deployer {
+    /// Queues a deployment for every service that follows the branch. Where the branch points is looked
+    /// up here: of two pushes told in the wrong order, the later word is the branch's own.
+    async fn branch_moved(
+        &self,
+        repo: &RepoRef,
+        branch: &BranchName,
+        pusher: &Pusher,
+    ) -> Vec<String> {
+        let queued = async {
+            let Some(head) = self.inner.repos.branch_head(repo, branch).await? else {
+                return Ok(Vec::new());
+            };
+            let followers = self.followers(repo, branch).await?;
+            let mut lines = Vec::new();
+            if followers.is_empty() {
+                lines.push(format!(
+                    "No service follows {branch} of {} yet: create_service deploys it.",
+                    repo.repo
+                ));
+            }
+            for files in followers {
+                lines.push(self.deploy_event(&files, &head, pusher).await);
+            }
+            Ok::<_, Refusal>(lines)
+        };
+        queued.await.unwrap_or_else(|refusal| vec![format!("Your push is stored, but: {refusal}")])
+    }
+
+    async fn deploy_event(&self, files: &ServiceFiles, head: &CommitId, pusher: &Pusher) -> String {
+        let origin = Origin {
+            actor: pusher.name.clone(),
+            tool: TOOL.to_owned(),
+            request_id: pusher.request_id.clone(),
+        };
+        let name = files.service.metadata.service_ref();
+        match self.enqueue_as(origin, files, Trigger::GitPush, head.clone()).await {
+            Ok((deployment, _)) => format!(
+                "{name}: {} at {} as {}; follow it with get_service.",
+                deployment.status,
+                head.short(),
+                deployment.id
+            ),
+            Err(refusal) => format!("{name}: not deployed: {refusal}"),
+        }
+    }
+
+    /// The services of the repository's workspace that follow the branch.
+    async fn followers(
+        &self,
+        repo: &RepoRef,
+        branch: &BranchName,
+    ) -> Result<Vec<ServiceFiles>, Refusal> {
+        let (repo, branch) = (repo.clone(), branch.clone());
+        self.with_state(move |state| {
+            let snapshot = state.main()?;
+            let mut followers = Vec::new();
+            for name in crate::services::names_in(&snapshot, &repo.workspace)? {
+                let Some(files) = snapshot.service(&name)? else { continue };
+                let source = &files.service.spec.source;
+                if source.repo == repo.repo && source.branch == branch {
+                    followers.push(files);
+                }
+            }
+            Ok(followers)
+        })
+        .await
+    }
+
+    /// Publishes what an operator pushed; the checks ran before git took it.
+    async fn state_pushed(&self) -> Vec<String> {
+        let published = self
+            .with_state(|state| {
+                let findings = state.publish()?;
+                let head = state.live()?.commit().map(|commit| commit.short().to_owned());
+                Ok((findings, head.unwrap_or_default()))
+            })
+            .await;
+        match published {
+            Ok((findings, head)) if findings.is_empty() => vec![format!("live is at {head}")],
+            Ok((findings, head)) => findings
+                .iter()
+                .map(ToString::to_string)
+                .chain([format!("live stays at {head}")])
+                .collect(),
+            Err(refusal) => vec![refusal.to_string()],
+        }
+    }
+}

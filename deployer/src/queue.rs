@@ -1,0 +1,77 @@
+//! Into the queue.
+
+use crate::{Caller, Deployer, Refusal, now_ms};
+use inkstone_secrets::EnvFile;
+use inkstone_spec::{CommitId, DeploymentId, Digest, KeyName, Trigger, yaml};
+use inkstone_state::ServiceFiles;
+use inkstone_store::{Deployment, Enqueued, NewDeployment};
+use uuid::Uuid;
+
+/// Who asks for a deployment, through what, in which request.
+pub(crate) struct Origin {
+    pub(crate) actor: KeyName,
+    pub(crate) tool: String,
+    pub(crate) request_id: String,
+}
+
+impl Deployer {
+    /// Queues a deployment that somebody asked for.
+    pub(crate) async fn enqueue(
+        &self,
+        caller: &Caller,
+        files: &ServiceFiles,
+        trigger: Trigger,
+        source_commit: CommitId,
+    ) -> Result<(Deployment, Vec<DeploymentId>), Refusal> {
+        let origin = Origin {
+            actor: caller.actor().clone(),
+            tool: caller.tool.to_string(),
+            request_id: caller.request_id.clone(),
+        };
+        self.enqueue_as(origin, files, trigger, source_commit).await
+    }
+
+    /// Queues a deployment; for an event that is work already, that work is returned.
+    pub(crate) async fn enqueue_as(
+        &self,
+        origin: Origin,
+        files: &ServiceFiles,
+        trigger: Trigger,
+        source_commit: CommitId,
+    ) -> Result<(Deployment, Vec<DeploymentId>), Refusal> {
+        let new = NewDeployment {
+            id: DeploymentId::from(Uuid::now_v7()),
+            service: files.service.metadata.service_ref(),
+            service_uid: files.service.metadata.uid.clone(),
+            trigger,
+            actor: origin.actor,
+            tool: origin.tool,
+            request_id: origin.request_id,
+            source: files.service.spec.source.clone(),
+            source_commit,
+            intent_hash: intent_hash(files)?,
+        };
+        let queued = match self.inner.store.enqueue(&new, now_ms()).await? {
+            Enqueued::New { deployment, superseded } => {
+                tracing::info!(
+                    deployment = %deployment.id, service = %deployment.service,
+                    source_commit = %deployment.source_commit, request_id = %deployment.request_id,
+                    "queued"
+                );
+                (deployment, superseded)
+            }
+            Enqueued::Duplicate(existing) => (existing, Vec::new()),
+        };
+        self.inner.work.notify_waiters();
+        Ok(queued)
+    }
+}
+
+/// Equal exactly for equal intents: what is asked for and the sealed env, not what was released.
+fn intent_hash(files: &ServiceFiles) -> Result<String, Refusal> {
+    let spec = yaml::print(&files.service.spec)
+        .map_err(|error| Refusal::internal("an intent could not be printed", &error))?;
+    let env = files.env.as_deref().map(EnvFile::fingerprint);
+    let env = env.as_ref().map_or("", Digest::as_str);
+    Ok(Digest::of(format!("{env}\n{spec}").as_bytes()).hex().to_owned())
+}

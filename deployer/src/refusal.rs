@@ -1,0 +1,135 @@
+//! What a caller is told when something is refused or fails.
+
+use inkstone_builder::BuildError;
+use inkstone_githost::RepoError;
+use inkstone_spec::{Invalid, Scope, WorkspaceName};
+use inkstone_state::{CommitError, StateError};
+use inkstone_store::StoreError;
+use serde_json::Value;
+use std::fmt;
+
+/// A refusal: a stable code, what happened, what to do next, and the state that matters. Never a secret.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// A stable code in `snake_case`.
+    pub code: &'static str,
+    /// What happened.
+    pub message: String,
+    /// What to do next.
+    pub suggestion: String,
+    /// What is there, when that is what the caller needs to go on.
+    pub state: Option<Value>,
+}
+
+impl Refusal {
+    /// A refusal without state.
+    pub fn new(
+        code: &'static str,
+        message: impl Into<String>,
+        suggestion: impl Into<String>,
+    ) -> Self {
+        Self { code, message: message.into(), suggestion: suggestion.into(), state: None }
+    }
+
+    pub(crate) fn with_state(mut self, state: Option<Value>) -> Self {
+        self.state = state;
+        self
+    }
+
+    /// A failure that is ours: the details go to the log, not to the caller.
+    pub(crate) fn internal(what: &'static str, error: &dyn fmt::Display) -> Self {
+        tracing::error!(%error, "{what}");
+        Self::new(
+            "internal",
+            format!("The server failed: {what}."),
+            "Try again; if it stays, the operator finds the reason in the server's log under this request's id.",
+        )
+    }
+
+    pub(crate) fn not_found(
+        what: &str,
+        name: &dyn fmt::Display,
+        suggestion: impl Into<String>,
+    ) -> Self {
+        Self::new("not_found", format!("There is no {what} {name}."), suggestion)
+    }
+
+    pub(crate) fn no_workspace(name: &WorkspaceName) -> Self {
+        Self::not_found("workspace", name, "Call list_workspaces for those that you can use.")
+    }
+
+    pub(crate) fn missing_scope(scope: Scope) -> Self {
+        Self::new(
+            "missing_scope",
+            format!("This key lacks the scope `{scope}`."),
+            format!("Use a key that has it: `inkstone key create --scopes {scope},…` makes one."),
+        )
+    }
+
+    /// The planner's own refusal, or what the state repo failed with.
+    pub(crate) fn from_commit(error: CommitError<Refusal>) -> Self {
+        match error {
+            CommitError::Plan(refusal) => refusal,
+            CommitError::State(error) => error.into(),
+            CommitError::Busy => Self::new(
+                "state_repo_busy",
+                "Too many others are writing to the state repo.",
+                "Try again in a few seconds.",
+            ),
+            CommitError::Unchecked(findings) => {
+                for finding in &findings {
+                    tracing::error!(%finding, "main does not pass the checks");
+                }
+                Self::new(
+                    "state_repo_unchecked",
+                    "The state repo's main branch has commits that break a law, so nothing is written on top of them.",
+                    "An operator runs `inkstone verify` on it and pushes a fix or a revert.",
+                )
+            }
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} ({})", self.message, self.suggestion, self.code)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl From<Invalid> for Refusal {
+    fn from(error: Invalid) -> Self {
+        let suggestion = error.suggestion();
+        Self::new("invalid_argument", format!("{error}."), suggestion)
+    }
+}
+
+impl From<StateError> for Refusal {
+    fn from(error: StateError) -> Self {
+        Self::internal("the state repo could not be read or written", &error)
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::QueueFull { .. } | StoreError::Busy => {
+                Self::new(error.code(), format!("{error}."), error.suggestion())
+            }
+            _ => Self::internal("the database could not be read or written", &error),
+        }
+    }
+}
+
+impl From<RepoError> for Refusal {
+    fn from(error: RepoError) -> Self {
+        Self::internal("a source repository could not be read or written", &error)
+    }
+}
+
+impl From<BuildError> for Refusal {
+    fn from(error: BuildError) -> Self {
+        Self::new(error.code(), format!("{error}"), error.suggestion())
+    }
+}

@@ -1,0 +1,218 @@
+//! Creating a service: one commit with its intent, sealed env and host claims; then its first
+//! deployment, if its branch has a commit.
+
+use super::{existing_service, short, url, view};
+use crate::projects::{existing_workspace, within_quota};
+use crate::services::names_in;
+use crate::{Action, Caller, Deployer, Refusal, ServiceCreated};
+use inkstone_secrets::{EnvFile, seal};
+use inkstone_spec::{
+    ApiVersion, BranchName, Build, EnvKey, EnvValue, MAX_ENV_KEYS, Memory, Port, Replicas,
+    RepoName, RepoRef, Resources, Service, ServiceKind, ServiceMetadata, ServiceRef, ServiceSpec,
+    ServiceUid, Source, SourceHost, Trigger, Vcpus,
+};
+use inkstone_state::{Action as StateAction, Message, Proposal, Snapshot, plan};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// What a new service should be.
+#[derive(Clone, Debug)]
+pub struct CreateService {
+    /// Its full name.
+    pub service: ServiceRef,
+    /// Its source repository, hosted in the same workspace.
+    pub repo: RepoName,
+    /// The branch that is deployed when it moves.
+    pub branch: BranchName,
+    /// How it is built.
+    pub build: Build,
+    /// The port it listens on; absent: the one found in the image.
+    pub port: Option<Port>,
+    /// How many pods it runs.
+    pub replicas: Replicas,
+    /// Memory of each pod.
+    pub memory: Memory,
+    /// CPU of each pod.
+    pub vcpus: Vcpus,
+    /// Its environment.
+    pub env: BTreeMap<EnvKey, EnvValue>,
+}
+
+impl CreateService {
+    fn intent(&self) -> Service {
+        Service {
+            api_version: ApiVersion::V1,
+            kind: ServiceKind::Service,
+            metadata: ServiceMetadata {
+                workspace: self.service.workspace.clone(),
+                project: self.service.project.clone(),
+                name: self.service.service.clone(),
+                uid: ServiceUid::from(Uuid::now_v7()),
+            },
+            spec: ServiceSpec {
+                source: Source {
+                    host: SourceHost::Inkstone,
+                    repo: self.repo.clone(),
+                    branch: self.branch.clone(),
+                },
+                build: self.build.clone(),
+                port: self.port,
+                replicas: self.replicas,
+                resources: Resources { memory: self.memory, vcpus: self.vcpus },
+                hosts: Vec::new(),
+            },
+            release: None,
+        }
+    }
+}
+
+impl Deployer {
+    /// Creates a service and, if its branch has a commit, deploys it.
+    pub async fn create_service(
+        &self,
+        caller: &Caller,
+        request: CreateService,
+    ) -> Result<ServiceCreated, Refusal> {
+        let name = request.service.clone();
+        caller.may(Action::Deploy, &name.workspace)?;
+        let workspace = name.workspace.clone();
+        self.with_state(move |state| existing_workspace(&state.main()?, &workspace).map(drop))
+            .await?;
+        let repo = RepoRef { workspace: name.workspace.clone(), repo: request.repo.clone() };
+        self.existing_repo(&repo).await?;
+        self.refuse_duplicate(&name).await?;
+        check_env(&request.env)?;
+
+        let (caller_, identities) = (caller.clone(), Arc::clone(&self.inner.identities));
+        let (commit, files, url) = self
+            .with_state(move |state| {
+                let intent = request.intent();
+                let name = intent.metadata.service_ref();
+                let plan = |snapshot: &Snapshot| {
+                    let (region, workspace) = existing_workspace(snapshot, &name.workspace)?;
+                    existing_project(snapshot, &name)?;
+                    if snapshot.service(&name)?.is_some() {
+                        return Err(taken(&name));
+                    }
+                    let count = names_in(snapshot, &name.workspace)?.len();
+                    within_quota("services", count, workspace.spec.quota.services)?;
+                    for host in plan::hosts(snapshot, &region, &intent)? {
+                        if snapshot.host(&host)?.is_some() {
+                            return Err(Refusal::new(
+                                "host_taken",
+                                format!("The host {host} belongs to another service."),
+                                "Choose another service name.",
+                            ));
+                        }
+                    }
+                    let env = sealed(snapshot, &region, &request.env, &identities)?;
+                    Ok(Some(Proposal {
+                        message: Message {
+                            action: StateAction::CreateService(name.clone()),
+                            actor: caller_.actor().clone(),
+                            tool: caller_.tool.clone(),
+                        },
+                        edits: plan::create_service(snapshot, &region, &intent, env.as_ref())?,
+                    }))
+                };
+                let committed =
+                    state.commit(jiff::Timestamp::now(), plan).map_err(Refusal::from_commit)?;
+                let snapshot = state.at(&committed.commit)?;
+                let files = existing_service(&snapshot, &name)?;
+                let url = url(&snapshot, &files)?;
+                Ok((committed.commit, files, url))
+            })
+            .await?;
+
+        let branch = &files.service.spec.source.branch;
+        let head = self.inner.repos.branch_head(&repo, branch).await?;
+        let deployment = match head {
+            Some(source_commit) => {
+                Some(self.enqueue(caller, &files, Trigger::Api, source_commit).await?.0)
+            }
+            None => None,
+        };
+        let next = match &deployment {
+            Some(_) => format!(
+                "Call get_service with name \"{}\" until its deployment is committed.",
+                name.service
+            ),
+            None => format!("Push to {} branch {branch}: that deploys it.", repo.repo),
+        };
+        Ok(ServiceCreated {
+            service: short(&name),
+            commit: commit.to_string(),
+            url,
+            deployment: deployment.map(|deployment| view(&deployment, None)),
+            next,
+        })
+    }
+
+    /// Answers a duplicate with what is there, before anything is planned.
+    async fn refuse_duplicate(&self, name: &ServiceRef) -> Result<(), Refusal> {
+        let wanted = name.clone();
+        let existing =
+            self.with_state(move |state| Ok(state.main()?.service(&wanted)?.is_some())).await?;
+        if !existing {
+            return Ok(());
+        }
+        let latest = self.inner.store.latest(name).await?;
+        let state = serde_json::json!({
+            "service": short(name),
+            "deployment": latest.map(|deployment| view(&deployment, None)),
+        });
+        Err(taken(name).with_state(Some(state)))
+    }
+}
+
+fn taken(name: &ServiceRef) -> Refusal {
+    Refusal::new(
+        "service_exists",
+        format!("Service {} exists already.", short(name)),
+        "Call get_service to see it, push to its branch or call redeploy_service to deploy it again, or choose another name.",
+    )
+}
+
+fn existing_project(snapshot: &Snapshot, name: &ServiceRef) -> Result<(), Refusal> {
+    let project = name.project_ref();
+    if snapshot.project(&project)?.is_some() {
+        return Ok(());
+    }
+    let known = snapshot.projects(&name.workspace)?;
+    let alike =
+        crate::near::near(name.project.as_str(), known.iter().map(|p| p.project.to_string()));
+    let suggestion =
+        format!("{} create_project makes a new one.", crate::near::offer(&alike, "list_projects"));
+    Err(Refusal::not_found("project", &name.project, suggestion))
+}
+
+fn check_env(env: &BTreeMap<EnvKey, EnvValue>) -> Result<(), Refusal> {
+    let bytes: usize = env.values().map(|value| value.expose().len()).sum();
+    if env.len() > MAX_ENV_KEYS || bytes > EnvValue::MAX_TOTAL_BYTES {
+        return Err(Refusal::new(
+            "env_too_large",
+            format!("{} environment variables with {bytes} bytes in all.", env.len()),
+            format!(
+                "Use at most {MAX_ENV_KEYS} variables and {} bytes.",
+                EnvValue::MAX_TOTAL_BYTES
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// The env, sealed to whoever the cluster names.
+fn sealed(
+    snapshot: &Snapshot,
+    region: &inkstone_spec::Region,
+    env: &BTreeMap<EnvKey, EnvValue>,
+    identities: &inkstone_secrets::Identities,
+) -> Result<Option<EnvFile>, Refusal> {
+    let cluster = snapshot.cluster(region)?.ok_or_else(|| {
+        Refusal::internal("a region has no cluster", &format!("clusters/{region}/cluster.yaml"))
+    })?;
+    let recipients: BTreeSet<_> = cluster.spec.recipients.iter().cloned().collect();
+    seal(None, env, identities, &recipients, jiff::Timestamp::now())
+        .map_err(|error| Refusal::internal("the environment could not be sealed", &error))
+}

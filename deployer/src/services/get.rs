@@ -1,0 +1,120 @@
+//! Everything about one service.
+
+use super::{existing_service, url, view};
+use crate::{Action, Caller, Deployer, EnvVarView, Refusal, ReleaseView, RuntimeView, ServiceView};
+use inkstone_secrets::open;
+use inkstone_spec::{DeploymentStatus, ServiceRef};
+use inkstone_state::ServiceFiles;
+use inkstone_store::Deployment;
+
+/// The most log lines of one call.
+const MAX_LOG_LINES: u32 = 500;
+
+/// How much to show.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GetService {
+    /// Whether to show the values of environment variables.
+    pub include_env: bool,
+    /// How many lines of the newest deployment's build log to show.
+    pub deploy_log_lines: u32,
+}
+
+impl Deployer {
+    /// A service: its intent, its newest deployment, its release.
+    pub async fn get_service(
+        &self,
+        caller: &Caller,
+        name: &ServiceRef,
+        show: GetService,
+    ) -> Result<ServiceView, Refusal> {
+        caller.may(Action::Read, &name.workspace)?;
+        if show.include_env {
+            caller.may(Action::ReadEnv, &name.workspace)?;
+        }
+        let lines = show.deploy_log_lines;
+        if lines > MAX_LOG_LINES {
+            return Err(Refusal::new(
+                "invalid_argument",
+                format!("deploy_log_lines is {lines}."),
+                format!("Use at most {MAX_LOG_LINES}."),
+            ));
+        }
+        let latest = self.inner.store.latest(name).await?;
+        let logs = match &latest {
+            Some(deployment) if lines > 0 => {
+                let log = self.inner.store.log_tail(&deployment.id, lines).await?;
+                Some(log.into_iter().map(|line| line.text).collect())
+            }
+            _ => None,
+        };
+        let (wanted, deployer) = (name.clone(), self.clone());
+        self.with_state(move |state| {
+            let snapshot = state.main()?;
+            let files = existing_service(&snapshot, &wanted)?;
+            // A deployment of an earlier service of the same name is not this one's.
+            let latest = latest.filter(|d| d.service_uid == files.service.metadata.uid);
+            let spec = &files.service.spec;
+            let next = next(latest.as_ref(), &wanted);
+            Ok(ServiceView {
+                name: wanted.service.to_string(),
+                project: wanted.project.to_string(),
+                workspace: wanted.workspace.to_string(),
+                region: files.region.to_string(),
+                repo: spec.source.repo.to_string(),
+                branch: spec.source.branch.to_string(),
+                build_pack: spec.build.pack.to_string(),
+                replicas: spec.replicas.get(),
+                memory: spec.resources.memory.to_string(),
+                vcpus: spec.resources.vcpus.to_string(),
+                url: url(&snapshot, &files)?,
+                hosts: spec.hosts.iter().map(ToString::to_string).collect(),
+                deployment: latest.map(|deployment| view(&deployment, logs)),
+                release: files.service.release.as_ref().map(|release| ReleaseView {
+                    deployment: release.deployment.to_string(),
+                    source_commit: release.source_commit.to_string(),
+                    image: release.image.to_string(),
+                    port: files.service.effective_port().unwrap_or(release.port).get(),
+                }),
+                runtime: RuntimeView {
+                    status: "not_observed",
+                    message: "No cluster is connected: a deployment ends at committed.".to_owned(),
+                },
+                env_vars: deployer.env_vars(&files, show.include_env)?,
+                commit: snapshot.commit().map(ToString::to_string).unwrap_or_default(),
+                next,
+            })
+        })
+        .await
+    }
+
+    fn env_vars(&self, files: &ServiceFiles, values: bool) -> Result<Vec<EnvVarView>, Refusal> {
+        let Some(env) = &files.env else { return Ok(Vec::new()) };
+        if !values {
+            let name =
+                |key: &inkstone_spec::EnvKey| EnvVarView { key: key.to_string(), value: None };
+            return Ok(env.keys().map(name).collect());
+        }
+        let opened = open(env, &self.inner.identities)
+            .map_err(|error| Refusal::internal("the environment could not be opened", &error))?;
+        Ok(opened
+            .into_iter()
+            .map(|(key, value)| EnvVarView {
+                key: key.to_string(),
+                value: Some(value.expose().to_owned()),
+            })
+            .collect())
+    }
+}
+
+fn next(latest: Option<&Deployment>, name: &ServiceRef) -> String {
+    match latest.map(|deployment| deployment.status) {
+        None => "Push to its branch: that deploys it.".to_owned(),
+        Some(status) if status.is_pending() => {
+            format!("Call get_service with name \"{}\" again until it is committed.", name.service)
+        }
+        Some(DeploymentStatus::Failed) => {
+            "Read the error, push a fix or call redeploy_service; deploy_log_lines shows the build log.".to_owned()
+        }
+        Some(_) => "Push to its branch to deploy a change, or call redeploy_service.".to_owned(),
+    }
+}

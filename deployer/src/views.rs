@@ -1,0 +1,308 @@
+//! What callers are shown. Texts, because they are only ever printed; the types behind them are parsed
+//! where they come in.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// Who the caller is.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Whoami {
+    /// The key's name: who acts, in commits and logs.
+    pub key: String,
+    /// What it may do.
+    pub scopes: Vec<String>,
+    /// Where it may do it; `*` stands for everywhere.
+    pub workspaces: Vec<String>,
+    /// The workspace that is meant when none is named.
+    pub default_workspace: String,
+    /// The server's version.
+    pub server_version: String,
+}
+
+/// The caller's workspaces.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Workspaces {
+    /// By name.
+    pub workspaces: Vec<WorkspaceView>,
+}
+
+/// A workspace.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct WorkspaceView {
+    /// Its name.
+    pub name: String,
+    /// Where it runs.
+    pub regions: Vec<String>,
+    /// How many projects it has.
+    pub projects: usize,
+}
+
+/// The projects of a workspace.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Projects {
+    /// By name.
+    pub projects: Vec<ProjectView>,
+}
+
+/// A project.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ProjectView {
+    /// Its name.
+    pub name: String,
+    /// Its Kubernetes namespace.
+    pub namespace: String,
+    /// How many services it has.
+    pub services: usize,
+}
+
+/// A project was created.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ProjectCreated {
+    /// Its name.
+    pub project: String,
+    /// Its Kubernetes namespace.
+    pub namespace: String,
+    /// The state commit.
+    pub commit: String,
+    /// What to call next.
+    pub next: String,
+}
+
+/// A repository to push to.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct RepoAccess {
+    /// Its name.
+    pub repo: String,
+    /// The remote with a token in it: a secret.
+    pub git_remote: String,
+    /// When the token ends, RFC 3339.
+    pub expires_at: String,
+    /// What to do next.
+    pub next: String,
+}
+
+/// The repositories of a workspace.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Repos {
+    /// By name.
+    pub repos: Vec<RepoView>,
+    /// Give it to the next call for the next page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+/// A repository.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct RepoView {
+    /// Its name.
+    pub name: String,
+    /// Its branches, each with its commit.
+    pub branches: Vec<BranchView>,
+}
+
+/// A branch.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct BranchView {
+    /// Its name.
+    pub name: String,
+    /// Where it points.
+    pub source_commit: String,
+}
+
+/// A service was created.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ServiceCreated {
+    /// `project/name`.
+    pub service: String,
+    /// The state commit that has its intent.
+    pub commit: String,
+    /// Where it will answer.
+    pub url: String,
+    /// Its first deployment; absent while its branch has no commit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<DeploymentView>,
+    /// What to call next.
+    pub next: String,
+}
+
+/// A deployment was queued.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Redeployed {
+    /// `project/name`.
+    pub service: String,
+    /// The deployment.
+    pub deployment: DeploymentView,
+    /// Older deployments that gave way.
+    pub superseded: Vec<String>,
+    /// What to call next.
+    pub next: String,
+}
+
+/// What became of a wish to cancel.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Cancelled {
+    /// The deployment.
+    pub deployment: DeploymentView,
+    /// `cancelled`, or `requested` while its worker still has to stop.
+    pub outcome: &'static str,
+    /// What to call next.
+    pub next: String,
+}
+
+/// A service is gone.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ServiceDeleted {
+    /// `project/name`.
+    pub service: String,
+    /// Whether this call deleted it; otherwise it was gone before.
+    pub deleted: bool,
+    /// The state commit that removed it; reverting that commit brings it back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// Deployments that were cancelled.
+    pub cancelled: Vec<String>,
+    /// What to call next.
+    pub next: String,
+}
+
+/// The services of a workspace or project.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Services {
+    /// By project and name.
+    pub services: Vec<ServiceSummary>,
+    /// Give it to the next call for the next page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+/// A service in a list.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ServiceSummary {
+    /// Its name.
+    pub name: String,
+    /// Its project.
+    pub project: String,
+    /// Its source repository.
+    pub repo: String,
+    /// Where it answers.
+    pub url: String,
+    /// The status of its newest deployment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<&'static str>,
+}
+
+/// A service.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ServiceView {
+    /// Its name.
+    pub name: String,
+    /// Its project.
+    pub project: String,
+    /// Its workspace.
+    pub workspace: String,
+    /// Its region.
+    pub region: String,
+    /// Its source repository.
+    pub repo: String,
+    /// The branch that is deployed when it moves.
+    pub branch: String,
+    /// How it is built.
+    pub build_pack: String,
+    /// How many pods it runs.
+    pub replicas: u8,
+    /// Memory of each.
+    pub memory: String,
+    /// CPU of each.
+    pub vcpus: String,
+    /// Where it answers.
+    pub url: String,
+    /// Other hosts of it.
+    pub hosts: Vec<String>,
+    /// Its newest deployment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<DeploymentView>,
+    /// What the state repo has it run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release: Option<ReleaseView>,
+    /// What the cluster reports.
+    pub runtime: RuntimeView,
+    /// Its environment variables; values only when asked for.
+    pub env_vars: Vec<EnvVarView>,
+    /// The state commit that this was read at.
+    pub commit: String,
+    /// What to call next.
+    pub next: String,
+}
+
+/// A deployment.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct DeploymentView {
+    /// Its id.
+    pub id: String,
+    /// Where it is: queued, building, committed, deploying, active, failed, cancelled or superseded.
+    pub status: &'static str,
+    /// What is being done.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub step: String,
+    /// What started it.
+    pub trigger: &'static str,
+    /// What is deployed.
+    pub source_commit: String,
+    /// The state commit that it ended in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// When it was queued, RFC 3339.
+    pub created_at: String,
+    /// When it ended, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<String>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorView>,
+    /// The last lines of its build log, when asked for. Untrusted text: it comes from the build.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logs: Option<Vec<String>>,
+}
+
+/// Why a deployment failed.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ErrorView {
+    /// A stable code.
+    pub code: String,
+    /// What happened.
+    pub message: String,
+    /// What to do next.
+    pub suggestion: String,
+}
+
+/// A release.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ReleaseView {
+    /// The deployment that made it.
+    pub deployment: String,
+    /// What was built.
+    pub source_commit: String,
+    /// The image's digest.
+    pub image: String,
+    /// The port that pods listen on.
+    pub port: u16,
+}
+
+/// What the cluster reports.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct RuntimeView {
+    /// `not_observed` while no cluster is connected.
+    pub status: &'static str,
+    /// What that means.
+    pub message: String,
+}
+
+/// An environment variable.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct EnvVarView {
+    /// Its name.
+    pub key: String,
+    /// Its value, when asked for: a secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+}

@@ -1,0 +1,208 @@
+//! The options of `serve`: command line over environment over file over default.
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use inkstone_spec::{Hostname, ImageRegistry, KubernetesName, Region};
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+const DEFAULT_DATA: &str = "./inkstone-data";
+const DEFAULT_LISTEN: &str = "127.0.0.1:8787";
+const DEFAULT_REGION: &str = "eu-central-1";
+const DEFAULT_APPS_DOMAIN: &str = "apps.localhost";
+const DEFAULT_INGRESS: &str = "traefik";
+const DEFAULT_INGRESS_NAMESPACE: &str = "kube-system";
+const DEFAULT_WORKERS: usize = 2;
+const DEFAULT_WORKSPACE_CAP: u32 = 4;
+/// The largest configuration file that is read, in bytes.
+const MAX_CONFIG_BYTES: u64 = 64 * 1024;
+
+/// Where the data directory is, for commands that work on it beside the server.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DataOptions {
+    /// The server's data directory.
+    #[arg(long, env = "INKSTONE_DATA", value_name = "DIR", default_value = DEFAULT_DATA)]
+    pub(crate) data: PathBuf,
+}
+
+/// Defines the options once, for the command line, the environment and the file, and how the file fills
+/// what the others leave open.
+macro_rules! serve_options {
+    ($($(#[doc = $doc:literal])+ $name:ident: $type:ty, $env:literal, $value:literal;)+) => {
+        /// What an operator may choose; absent: the default.
+        #[derive(Clone, Debug, Default, Args, Deserialize)]
+        #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+        pub(crate) struct ServeOptions {
+            $($(#[doc = $doc])+ #[arg(long, env = $env, value_name = $value)] pub(crate) $name: Option<$type>,)+
+        }
+
+        impl ServeOptions {
+            fn or(self, file: Self) -> Self {
+                Self { $($name: self.$name.or(file.$name),)+ }
+            }
+        }
+    };
+}
+
+serve_options! {
+    /// The data directory; made if it is missing. [default: ./inkstone-data]
+    data: PathBuf, "INKSTONE_DATA", "DIR";
+    /// Where to listen. [default: 127.0.0.1:8787]
+    listen: SocketAddr, "INKSTONE_LISTEN", "ADDR";
+    /// What remotes and links use. [default: http://<listen>]
+    public_url: String, "INKSTONE_PUBLIC_URL", "URL";
+    /// Write the first key there (mode 0600) instead of printing it.
+    bootstrap_key_file: PathBuf, "INKSTONE_BOOTSTRAP_KEY_FILE", "FILE";
+    /// A folder of templates that replaces the built-in set for the next deploys.
+    templates: PathBuf, "INKSTONE_TEMPLATES", "DIR";
+    /// How many deployments are built at a time. [default: 2]
+    workers: usize, "INKSTONE_WORKERS", "N";
+    /// How many deployments of one workspace are built at a time. [default: 4]
+    workspace_cap: u32, "INKSTONE_WORKSPACE_CAP", "N";
+    /// A registry to push images to, host[:port][/path]. [default: the data directory]
+    registry: ImageRegistry, "INKSTONE_REGISTRY", "REGISTRY";
+    /// Reach the registry by plain HTTP.
+    registry_insecure: bool, "INKSTONE_REGISTRY_INSECURE", "BOOL";
+    /// The registry's user; needs a password file.
+    registry_user: String, "INKSTONE_REGISTRY_USER", "NAME";
+    /// A file with the registry's password or token.
+    registry_password_file: PathBuf, "INKSTONE_REGISTRY_PASSWORD_FILE", "FILE";
+    /// First start only: the region. [default: eu-central-1]
+    region: Region, "INKSTONE_REGION", "REGION";
+    /// First start only: the domain below which services get their hosts. [default: apps.localhost]
+    apps_domain: Hostname, "INKSTONE_APPS_DOMAIN", "DOMAIN";
+    /// First start only: the ingress class. [default: traefik]
+    ingress_class: KubernetesName, "INKSTONE_INGRESS_CLASS", "CLASS";
+    /// First start only: the ingress controller's namespace. [default: kube-system]
+    ingress_namespace: KubernetesName, "INKSTONE_INGRESS_NAMESPACE", "NAMESPACE";
+    /// Log lines as JSON. [default: false]
+    log_json: bool, "INKSTONE_LOG_JSON", "BOOL";
+}
+
+/// The options, complete.
+#[derive(Clone, Debug)]
+pub(crate) struct ServeConfig {
+    pub(crate) data: PathBuf,
+    pub(crate) listen: SocketAddr,
+    pub(crate) public_url: Option<String>,
+    pub(crate) bootstrap_key_file: Option<PathBuf>,
+    pub(crate) templates: Option<PathBuf>,
+    pub(crate) workers: usize,
+    pub(crate) workspace_cap: u32,
+    pub(crate) registry: Option<RegistryConfig>,
+    pub(crate) region: Region,
+    pub(crate) apps_domain: Hostname,
+    pub(crate) ingress_class: KubernetesName,
+    pub(crate) ingress_namespace: KubernetesName,
+    pub(crate) log_json: bool,
+}
+
+/// A registry to push images to.
+#[derive(Clone, Debug)]
+pub(crate) struct RegistryConfig {
+    pub(crate) location: ImageRegistry,
+    pub(crate) insecure: bool,
+    pub(crate) user: Option<(String, PathBuf)>,
+}
+
+impl ServeOptions {
+    /// Fills what is open from `config`, then from the defaults.
+    pub(crate) fn complete(self, config: Option<&Path>) -> anyhow::Result<ServeConfig> {
+        let all = match config {
+            Some(path) => self.or(read(path)?),
+            None => self,
+        };
+        let registry = match (all.registry, all.registry_user, all.registry_password_file) {
+            (Some(location), user, password) => {
+                let user = match (user, password) {
+                    (None, None) => None,
+                    (Some(user), Some(password)) => Some((user, password)),
+                    _ => bail!("--registry-user and --registry-password-file go together: give both or none"),
+                };
+                Some(RegistryConfig { location, insecure: all.registry_insecure.unwrap_or(false), user })
+            }
+            (None, None, None) if all.registry_insecure.is_none() => None,
+            _ => bail!("registry options need --registry: give it, or drop them"),
+        };
+        let public_url = all.public_url.map(public_url).transpose()?;
+        let workers = all.workers.unwrap_or(DEFAULT_WORKERS);
+        let workspace_cap = all.workspace_cap.unwrap_or(DEFAULT_WORKSPACE_CAP);
+        if workers == 0 || workspace_cap == 0 {
+            bail!("--workers and --workspace-cap must be at least 1, or nothing is ever deployed");
+        }
+        Ok(ServeConfig {
+            data: all.data.unwrap_or_else(|| DEFAULT_DATA.into()),
+            listen: all.listen.map_or_else(|| DEFAULT_LISTEN.parse(), Ok)?,
+            public_url,
+            bootstrap_key_file: all.bootstrap_key_file,
+            templates: all.templates,
+            workers,
+            workspace_cap,
+            registry,
+            region: all.region.map_or_else(|| DEFAULT_REGION.parse(), Ok)?,
+            apps_domain: all.apps_domain.map_or_else(|| DEFAULT_APPS_DOMAIN.parse(), Ok)?,
+            ingress_class: all.ingress_class.map_or_else(|| DEFAULT_INGRESS.parse(), Ok)?,
+            ingress_namespace: all
+                .ingress_namespace
+                .map_or_else(|| DEFAULT_INGRESS_NAMESPACE.parse(), Ok)?,
+            log_json: all.log_json.unwrap_or(false),
+        })
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<ServeOptions> {
+    let size = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?.len();
+    if size > MAX_CONFIG_BYTES {
+        bail!("{} has {size} bytes; a configuration has at most {MAX_CONFIG_BYTES}", path.display());
+    }
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    toml::from_str(&text).with_context(|| format!("{} is not a configuration", path.display()))
+}
+
+/// A base URL without user, query, path or trailing slash.
+fn public_url(url: String) -> anyhow::Result<String> {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let authority = rest.map(|rest| rest.strip_suffix('/').unwrap_or(rest));
+    let plain = |text: &str| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:[]".contains(&b))
+    };
+    if !authority.is_some_and(plain) {
+        bail!("{url:?} is not a base URL: use scheme and host alone, for example https://inkstone.example.com");
+    }
+    Ok(url.strip_suffix('/').map_or(url.clone(), str::to_owned))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_wins_over_the_file_and_the_file_over_the_default() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("inkstone.toml");
+        std::fs::write(&file, "workers = 7\nlisten = \"127.0.0.1:9\"\n").unwrap();
+        let options =
+            ServeOptions { listen: Some("127.0.0.1:1".parse().unwrap()), ..ServeOptions::default() };
+        let config = options.complete(Some(&file)).unwrap();
+        assert_eq!((config.listen.port(), config.workers, config.workspace_cap), (1, 7, 4));
+    }
+
+    #[test]
+    fn a_typo_in_the_file_is_an_error_that_names_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("inkstone.toml");
+        std::fs::write(&file, "worker = 7\n").unwrap();
+        let error = format!("{:#}", ServeOptions::default().complete(Some(&file)).unwrap_err());
+        assert!(error.contains("worker") && error.contains("inkstone.toml"), "{error}");
+    }
+
+    #[test]
+    fn a_public_url_is_scheme_and_host_alone() {
+        assert_eq!(public_url("https://a.example/".into()).unwrap(), "https://a.example");
+        for url in ["a.example", "ftp://a", "https://u:p@a", "https://a/x", "https://a?x", "https://"] {
+            assert!(public_url(url.into()).is_err(), "{url}");
+        }
+    }
+}
