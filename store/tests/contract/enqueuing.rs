@@ -49,7 +49,8 @@ async fn an_event_that_two_processes_receive_many_times_at_once_is_work_once() {
     let processes = [f.store.clone(), f.reopen().await];
     for source_commit in 1..=10 {
         let mut deliveries = JoinSet::new();
-        for store in processes.iter().cycle().take(12).cloned() {
+        for store in processes.iter().cycle().take(12) {
+            let store = store.clone();
             let new = push(SITE, source_commit);
             deliveries.spawn(async move { store.enqueue(&new, 0).await.unwrap() });
         }
