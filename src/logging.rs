@@ -5,8 +5,7 @@ use tracing_subscriber::EnvFilter;
 
 /// Starts logging; `INKSTONE_LOG` filters (`info`, `inkstone_deployer=debug`, …).
 pub(crate) fn init(json: bool) {
-    let filter =
-        EnvFilter::try_from_env("INKSTONE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_env("INKSTONE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -118,9 +118,15 @@ impl ServeOptions {
                 let user = match (user, password) {
                     (None, None) => None,
                     (Some(user), Some(password)) => Some((user, password)),
-                    _ => bail!("--registry-user and --registry-password-file go together: give both or none"),
+                    _ => bail!(
+                        "--registry-user and --registry-password-file go together: give both or none"
+                    ),
                 };
-                Some(RegistryConfig { location, insecure: all.registry_insecure.unwrap_or(false), user })
+                Some(RegistryConfig {
+                    location,
+                    insecure: all.registry_insecure.unwrap_or(false),
+                    user,
+                })
             }
             (None, None, None) if all.registry_insecure.is_none() => None,
             _ => bail!("registry options need --registry: give it, or drop them"),
@@ -152,9 +158,13 @@ impl ServeOptions {
 }
 
 fn read(path: &Path) -> anyhow::Result<ServeOptions> {
-    let size = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?.len();
+    let size =
+        std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?.len();
     if size > MAX_CONFIG_BYTES {
-        bail!("{} has {size} bytes; a configuration has at most {MAX_CONFIG_BYTES}", path.display());
+        bail!(
+            "{} has {size} bytes; a configuration has at most {MAX_CONFIG_BYTES}",
+            path.display()
+        );
     }
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -169,7 +179,9 @@ fn public_url(url: String) -> anyhow::Result<String> {
         !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:[]".contains(&b))
     };
     if !authority.is_some_and(plain) {
-        bail!("{url:?} is not a base URL: use scheme and host alone, for example https://inkstone.example.com");
+        bail!(
+            "{url:?} is not a base URL: use scheme and host alone, for example https://inkstone.example.com"
+        );
     }
     Ok(url.strip_suffix('/').map_or(url.clone(), str::to_owned))
 }
@@ -183,8 +195,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("inkstone.toml");
         std::fs::write(&file, "workers = 7\nlisten = \"127.0.0.1:9\"\n").unwrap();
-        let options =
-            ServeOptions { listen: Some("127.0.0.1:1".parse().unwrap()), ..ServeOptions::default() };
+        let options = ServeOptions {
+            listen: Some("127.0.0.1:1".parse().unwrap()),
+            ..ServeOptions::default()
+        };
         let config = options.complete(Some(&file)).unwrap();
         assert_eq!((config.listen.port(), config.workers, config.workspace_cap), (1, 7, 4));
     }
@@ -201,7 +215,9 @@ mod tests {
     #[test]
     fn a_public_url_is_scheme_and_host_alone() {
         assert_eq!(public_url("https://a.example/".into()).unwrap(), "https://a.example");
-        for url in ["a.example", "ftp://a", "https://u:p@a", "https://a/x", "https://a?x", "https://"] {
+        for url in
+            ["a.example", "ftp://a", "https://u:p@a", "https://a/x", "https://a?x", "https://"]
+        {
             assert!(public_url(url.into()).is_err(), "{url}");
         }
     }

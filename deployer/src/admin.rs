@@ -1,11 +1,69 @@
-//! What the operator does on the server's own machine: the first key, more keys.
+//! What the operator does on the server's own machine: workspaces, template sets, keys.
 
 use crate::{Refusal, now_ms};
-use inkstone_spec::{ApiKey, KeyName, Scopes};
+use inkstone_renderer::TemplateSet;
+use inkstone_spec::{ApiKey, KeyName, ProjectName, ProjectRef, Region, Scopes, WorkspaceName};
+use inkstone_state::{
+    Action, Actor, Message, Proposal, Snapshot, StateError, StateRepo, Tool, plan,
+};
 use inkstone_store::{KeyRecord, NewKey, Store, WorkspaceGrant};
+use jiff::Timestamp;
 
+/// The project that every workspace starts with.
+const DEFAULT_PROJECT: &str = "default";
 /// The name of the key of the first start.
 const BOOTSTRAP_KEY: &str = "bootstrap";
+
+/// Adds a workspace with a project `default`: a commit each, so that undoing one never takes the other
+/// down. What is there already stays as it is; `false`: the workspace was.
+pub fn add_workspace(
+    state: &StateRepo,
+    region: &Region,
+    name: &WorkspaceName,
+    actor: &Actor,
+    tool: &Tool,
+) -> Result<bool, Refusal> {
+    let commit = |plan: &dyn Fn(&Snapshot) -> Result<Option<Proposal>, Refusal>| {
+        state.commit(Timestamp::now(), plan).map_err(Refusal::from_commit)
+    };
+    let propose = |action, edits: Result<_, StateError>| {
+        let message = Message { action, actor: actor.clone(), tool: tool.clone() };
+        Ok(Some(Proposal { message, edits: edits? }))
+    };
+    let added = commit(&|snapshot| {
+        if snapshot.workspace(name)?.is_some() {
+            return Ok(None);
+        }
+        propose(Action::AddWorkspace(name.clone()), plan::add_workspace(region, name))
+    })?;
+    let project =
+        ProjectRef { workspace: name.clone(), project: ProjectName::new(DEFAULT_PROJECT)? };
+    if added.changed {
+        commit(&|snapshot| {
+            let edits = plan::create_project(snapshot, region, &project);
+            propose(Action::CreateProject(project.clone()), edits)
+        })?;
+    }
+    Ok(added.changed)
+}
+
+/// Makes `set` the template set of the next deploys, if it is not.
+pub fn use_templates(
+    state: &StateRepo,
+    set: &TemplateSet,
+    actor: &Actor,
+    tool: &Tool,
+) -> Result<bool, Refusal> {
+    let plan = |snapshot: &Snapshot| {
+        let edits = plan::install_templates(snapshot, set)?;
+        let action = Action::InstallTemplates(set.digest().clone());
+        Ok(Some(Proposal {
+            message: Message { action, actor: actor.clone(), tool: tool.clone() },
+            edits,
+        }))
+    };
+    Ok(state.commit(Timestamp::now(), plan).map_err(Refusal::from_commit)?.changed)
+}
 
 /// A key that somebody asks for.
 #[derive(Clone, Debug)]

@@ -24,7 +24,7 @@ mod source;
 mod views;
 mod worker;
 
-pub use admin::{NewKeyRequest, bootstrap_key, create_key};
+pub use admin::{NewKeyRequest, add_workspace, bootstrap_key, create_key, use_templates};
 pub use authorize::{Action, Credential, Denial, Object, authorize};
 pub use caller::Caller;
 pub use pushes::{GitAuthorizer, GitSink, Pusher};
@@ -32,11 +32,14 @@ pub use refusal::Refusal;
 pub use services::{CreateService, GetService};
 pub use views::*;
 
+pub use inkstone_state::Tool;
+pub use inkstone_store::KeyRecord;
+
 use authenticate::Authenticator;
 use inkstone_builder::Builder;
 use inkstone_githost::HostedRepos;
 use inkstone_secrets::Identities;
-use inkstone_spec::Region;
+use inkstone_spec::{ApiKey, Region};
 use inkstone_state::StateRepo;
 use inkstone_store::Store;
 use std::path::PathBuf;
@@ -107,6 +110,11 @@ impl Deployer {
                 work: Notify::new(),
             }),
         }
+    }
+
+    /// The record of a key; `None` if it is unknown or revoked.
+    pub async fn authenticate(&self, key: &ApiKey) -> Result<Option<KeyRecord>, Refusal> {
+        Ok(self.inner.authenticator.key(key).await?)
     }
 
     /// The store, for health and metrics.

@@ -156,6 +156,7 @@ impl Job {
         }
         match self.commit(&image).await {
             Ok(Some(state_commit)) => {
+                tracing::info!(%state_commit, "the state repo has the release");
                 self.log(&format!("committed as {state_commit}")).await;
                 Ended::With(Outcome::Committed { state_commit, image: image.digest })
             }
@@ -169,6 +170,7 @@ impl Job {
 
     /// Tells what is being done; `Some` when it must stop instead.
     async fn say(&self, step: &str) -> Option<Ended> {
+        tracing::info!(step, "working");
         let store = &self.deployer.inner.store;
         ended(store.progress(&self.deployment.id, &self.owner, step).await)
     }

@@ -1,0 +1,173 @@
+//! The data directory: what is in it, who may use it, and how it starts.
+
+use anyhow::{Context as _, bail};
+use inkstone_githost::HostedRepos;
+use inkstone_renderer::TemplateSet;
+use inkstone_secrets::{Identities, Identity};
+use inkstone_spec::KeyName;
+use inkstone_state::{Founding, Signer, StateRepo, found};
+use inkstone_store::Store;
+use jiff::Timestamp;
+use rustix::fs::{FlockOperation, flock};
+use std::fs::{self, DirBuilder, File};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// A data directory.
+pub(crate) struct DataDir {
+    root: PathBuf,
+}
+
+/// Holds the directory for one server; ends with the process, however that ends.
+pub(crate) struct Claimed {
+    _lock: File,
+}
+
+impl DataDir {
+    /// Makes the directory if it is missing, readable by its owner alone.
+    pub(crate) fn create(root: &Path) -> anyhow::Result<Self> {
+        DirBuilder::new().recursive(true).mode(0o700).create(root).with_context(|| {
+            format!(
+                "cannot make the data directory {}: choose another with --data, or make its parent writable",
+                root.display()
+            )
+        })?;
+        Self::at(root)
+    }
+
+    /// The directory of a server that was started before.
+    pub(crate) fn open(root: &Path) -> anyhow::Result<Self> {
+        if !root.join("state.git").is_dir() {
+            bail!(
+                "{} is not a data directory: `inkstone serve --data {0}` makes one, --data names another",
+                root.display()
+            );
+        }
+        Self::at(root)
+    }
+
+    fn at(root: &Path) -> anyhow::Result<Self> {
+        let root = root
+            .canonicalize()
+            .with_context(|| format!("cannot read the data directory {}", root.display()))?;
+        Ok(Self { root })
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Takes the directory for this server, or says that another has it.
+    pub(crate) fn claim(&self) -> anyhow::Result<Claimed> {
+        let path = self.root.join("lock");
+        let lock = File::create(&path).with_context(|| {
+            format!(
+                "cannot write {}: the data directory must be writable by this user",
+                path.display()
+            )
+        })?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+            anyhow::anyhow!(
+                "another inkstone serves {}: stop it, or choose another directory with --data",
+                self.root.display()
+            )
+        })?;
+        Ok(Claimed { _lock: lock })
+    }
+
+    /// The SQL store.
+    pub(crate) async fn store(&self) -> anyhow::Result<Store> {
+        let path = self.root.join("inkstone.db");
+        Store::open(&path).await.map_err(|error| {
+            let suggestion = error.suggestion();
+            anyhow::Error::new(error).context(suggestion)
+        })
+    }
+
+    /// The hosted source repositories.
+    pub(crate) async fn repos(&self) -> anyhow::Result<HostedRepos> {
+        Ok(HostedRepos::open(self.root.join("repos")).await?)
+    }
+
+    /// Where images are kept when no registry is configured.
+    pub(crate) fn images(&self) -> PathBuf {
+        self.root.join("images")
+    }
+
+    /// The identities that open sealed values; made on the first start.
+    pub(crate) fn identities(&self) -> anyhow::Result<Identities> {
+        let path = self.root.join("age-identity.txt");
+        if !path.exists() {
+            Identities::new(Identity::generate()?, Vec::new()).save(&path)?;
+        }
+        Ok(Identities::load(&path)?)
+    }
+
+    /// The state repo of a server that was started before.
+    pub(crate) fn state(&self) -> anyhow::Result<StateRepo> {
+        let signer = Signer::load(&self.signing_key())?;
+        let public = signer.public().clone();
+        let state = StateRepo::open(&self.root.join("state.git"), signer)?;
+        if !state.main()?.inkstone()?.spec.signing_keys.contains(&public) {
+            bail!(
+                "{} is not among the signing keys of inkstone.yaml: restore the key file, or push a commit that lists {public}",
+                self.signing_key().display()
+            );
+        }
+        Ok(state)
+    }
+
+    /// The state repo, founded if this is the first start; whether it was.
+    pub(crate) fn found_or_open(
+        &self,
+        founding: &Founding<'_>,
+    ) -> anyhow::Result<(StateRepo, bool)> {
+        let git_dir = self.root.join("state.git");
+        if git_dir.exists() {
+            return Ok((self.state()?, false));
+        }
+        let path = self.signing_key();
+        let signer = if path.exists() {
+            Signer::load(&path)?
+        } else {
+            let mut seed = [0; 32];
+            getrandom::fill(&mut seed).context("the system gave no random numbers")?;
+            Signer::create(&path, &seed)?
+        };
+        let state = found(&git_dir, founding, signer, actor()?, Timestamp::now())?;
+        Ok((state, true))
+    }
+
+    /// The hooks that judge pushes to the state repo, written anew: they name this very binary.
+    pub(crate) fn hooks(&self) -> anyhow::Result<PathBuf> {
+        let hooks = self.root.join("hooks");
+        fs::create_dir_all(&hooks)?;
+        let binary = std::env::current_exe().context("cannot find this program's own file")?;
+        let quoted = binary.display().to_string().replace('\'', r"'\''");
+        let path = hooks.join("pre-receive");
+        let fresh = hooks.join("pre-receive.new");
+        fs::write(&fresh, format!("#!/bin/sh\nexec '{quoted}' hook pre-receive\n"))?;
+        fs::set_permissions(&fresh, fs::Permissions::from_mode(0o755))?;
+        fs::rename(&fresh, &path)?;
+        Ok(hooks)
+    }
+
+    fn signing_key(&self) -> PathBuf {
+        self.root.join("signing-key")
+    }
+}
+
+/// Who acts when an operator runs a command on the server's machine.
+pub(crate) fn actor() -> anyhow::Result<KeyName> {
+    Ok(KeyName::new("operator")?)
+}
+
+/// The template set of the next deploys: the built-in one, or a folder that passes the lint.
+pub(crate) fn template_set(folder: Option<&Path>) -> anyhow::Result<TemplateSet> {
+    let Some(folder) = folder else { return Ok(TemplateSet::builtin()?) };
+    let set = TemplateSet::from_dir(folder)
+        .with_context(|| format!("cannot use the templates in {}", folder.display()))?;
+    inkstone_renderer::lint(&set)
+        .with_context(|| format!("the templates in {} do not pass the lint", folder.display()))?;
+    Ok(set)
+}

@@ -1,0 +1,205 @@
+//! `inkstone serve`: the whole product in one process.
+
+mod first_run;
+mod listener;
+
+use crate::cli::ServeArgs;
+use crate::data_dir::{DataDir, actor, template_set};
+use crate::options::{RegistryConfig, ServeConfig};
+use crate::{Verdict, logging};
+use anyhow::{Context as _, bail};
+use first_run::Start;
+use inkstone_api::ApiConfig;
+use inkstone_builder::{
+    Builder, Credentials, ImageStore, Layout, Registry, StaticServer, Transport,
+};
+use inkstone_deployer::{
+    Deployer, GitAuthorizer, GitSink, Parts, Settings, Tool, add_workspace, bootstrap_key,
+    use_templates,
+};
+use inkstone_githost::Limits;
+use inkstone_spec::{ImageRegistry, Ingress, WorkspaceName};
+use inkstone_state::Founding;
+use std::path::Path;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// The workspace of the first start.
+const FIRST_WORKSPACE: &str = "main";
+/// Through what the first commits come.
+const TOOL: Tool = Tool::new("inkstone serve");
+/// How long requests that are under way may take once the server stops.
+const DRAIN: Duration = Duration::from_secs(20);
+/// How often expired tokens and old logs are removed.
+const PURGE_INTERVAL: Duration = Duration::from_hours(1);
+
+pub(crate) async fn serve(args: ServeArgs) -> anyhow::Result<Verdict> {
+    let config = args.options.complete(args.config.as_deref())?;
+    logging::init(config.log_json);
+    git_is_there()?;
+    let data = DataDir::create(&config.data)?;
+    let _claimed = data.claim()?;
+    let listener = listener::bind(config.listen).await?;
+    let address = listener.address;
+    let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let api = ApiConfig::for_public_url(&public_url)?;
+
+    let (deployer, start) = open(&config, &data, &public_url).await?;
+    let git = inkstone_githost::router(
+        GitAuthorizer(deployer.clone()),
+        GitSink(deployer.clone()),
+        Limits::default(),
+    );
+    let app = inkstone_api::router(deployer.clone(), &api, git);
+
+    let stop = CancellationToken::new();
+    let workers = tokio::spawn({
+        let (deployer, stop) = (deployer.clone(), stop.clone());
+        async move { deployer.work(stop).await }
+    });
+    let housekeeping = tokio::spawn(keep_house(deployer.clone(), stop.clone()));
+    start.announce(&data, address, &public_url);
+    tracing::info!("listening on http://{address}");
+
+    let stopping = stop.clone();
+    let mut serving = tokio::spawn(async move { listener.serve(app, stopping).await });
+    tokio::select! {
+        ended = &mut serving => ended??,
+        signal = stop_signal() => {
+            signal?;
+            tracing::info!("stopping: requests and builds under way come to an end");
+            stop.cancel();
+            if tokio::time::timeout(DRAIN, &mut serving).await.is_err() {
+                tracing::warn!("some requests took too long and were cut off");
+            }
+        }
+    }
+    stop.cancel();
+    workers.await?;
+    housekeeping.await?;
+    deployer.store().close().await;
+    Ok(Verdict::Good)
+}
+
+/// Opens what is there and makes what is not.
+async fn open(
+    config: &ServeConfig,
+    data: &DataDir,
+    public_url: &str,
+) -> anyhow::Result<(Deployer, Start)> {
+    let set = template_set(config.templates.as_deref())?;
+    let identities = data.identities()?;
+    let founding = Founding {
+        region: config.region.clone(),
+        apps_domain: config.apps_domain.clone(),
+        ingress: Ingress {
+            class: config.ingress_class.clone(),
+            namespace: config.ingress_namespace.clone(),
+        },
+        registry: pulled_from(config.registry.as_ref(), public_url)?,
+        recipients: vec![identities.current().recipient().clone()],
+        templates: &set,
+    };
+    let (state, founded) = data.found_or_open(&founding)?;
+    let unchecked = state.publish()?;
+    for finding in &unchecked {
+        tracing::error!(%finding, "main does not pass the checks; live stays where it is");
+    }
+    if unchecked.is_empty() {
+        use_templates(&state, &set, &actor()?, &TOOL)?;
+        if state.main()?.workspaces()?.is_empty() {
+            let name = WorkspaceName::new(FIRST_WORKSPACE)?;
+            add_workspace(&state, &config.region, &name, &actor()?, &TOOL)?;
+        }
+    }
+    let store = data.store().await?;
+    let key = bootstrap_key(&store).await?;
+    let start = Start::new(founded, key, config.bootstrap_key_file.clone())?;
+    let server = StaticServer::load(&beside_this_binary("libexec/static-server")?)?;
+    let deployer = Deployer::new(Parts {
+        state,
+        store,
+        repos: data.repos().await?,
+        builder: Builder::new(image_store(config.registry.as_ref(), data)?, server),
+        identities,
+        settings: Settings {
+            public_url: public_url.to_owned(),
+            region: config.region.clone(),
+            workers: config.workers,
+            workspace_cap: config.workspace_cap,
+            hooks_dir: data.hooks()?,
+        },
+    });
+    Ok((deployer, start))
+}
+
+/// Finds lost events once, then removes what expired, until `stop`.
+async fn keep_house(deployer: Deployer, stop: CancellationToken) {
+    match deployer.resume().await {
+        Ok(0) => {}
+        Ok(queued) => tracing::info!(queued, "found pushes that were not deployed yet"),
+        Err(refusal) => tracing::error!(%refusal, "could not look for lost pushes"),
+    }
+    loop {
+        let now = jiff::Timestamp::now().as_millisecond();
+        if let Err(error) = deployer.store().purge_expired(now).await {
+            tracing::error!(%error, "could not remove what expired");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(PURGE_INTERVAL) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+/// Where pods pull images from: the registry that they are pushed to, or this server.
+fn pulled_from(
+    registry: Option<&RegistryConfig>,
+    public_url: &str,
+) -> anyhow::Result<ImageRegistry> {
+    if let Some(registry) = registry {
+        return Ok(registry.location.clone());
+    }
+    let authority = public_url.split_once("://").map_or(public_url, |(_, rest)| rest);
+    Ok(ImageRegistry::new(authority.to_ascii_lowercase())?)
+}
+
+fn image_store(registry: Option<&RegistryConfig>, data: &DataDir) -> anyhow::Result<ImageStore> {
+    let Some(registry) = registry else {
+        return Ok(ImageStore::Layout(Layout::open(data.images())?));
+    };
+    let transport = if registry.insecure { Transport::Http } else { Transport::Https };
+    let credentials = match &registry.user {
+        None => None,
+        Some((user, file)) => {
+            let password = std::fs::read_to_string(file)
+                .with_context(|| format!("cannot read {}", file.display()))?;
+            Some(Credentials::new(user.as_str(), password.trim_end()))
+        }
+    };
+    Ok(ImageStore::Registry(Registry::new(registry.location.clone(), transport, credentials)))
+}
+
+/// What the release ships beside the binary.
+fn beside_this_binary(name: &str) -> anyhow::Result<std::path::PathBuf> {
+    let binary = std::env::current_exe().context("cannot find this program's own file")?;
+    Ok(binary.parent().unwrap_or(Path::new("/")).join(name))
+}
+
+fn git_is_there() -> anyhow::Result<()> {
+    match std::process::Command::new("git").arg("--version").output() {
+        Ok(output) if output.status.success() => Ok(()),
+        _ => bail!("git is missing: install it (apt-get install git) and see that it is in PATH"),
+    }
+}
+
+async fn stop_signal() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! kill -9 at every step of a deployment: exactly one commit, the queue drained.
+
+use crate::harness::World;
+use serde_json::json;
+use std::collections::BTreeSet;
+
+/// What the log says when a deployment has come so far.
+const STEPS: [&str; 5] = [
+    "queued",
+    "step=\"building\"",
+    "step=\"committing\"",
+    "the state repo has the release",
+    "ended",
+];
+
+#[test]
+fn a_kill_at_any_step_of_a_deployment_ends_in_exactly_one_commit() {
+    let mut world = World::deployed();
+    for (round, step) in STEPS.iter().enumerate() {
+        world.site.write("index.html", &format!("<h1>round {round}</h1>"));
+        world.site.commit(&format!("round {round}"));
+        // The push may be cut off by the kill; what it stored counts.
+        let mut push = std::process::Command::new("git")
+            .arg("-C")
+            .arg(world.site.path())
+            .args(["push", "--quiet", &world.remote, "HEAD:main"])
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        world.server.wait_for_log(step);
+        world.server.kill();
+        push.wait().unwrap();
+        world.server.start_again();
+        world.agent.reconnect();
+        world.wait_for_head();
+    }
+    let log = world.server.state().lines(&[
+        "log",
+        "--format=%(trailers:key=Source-Commit,valueonly,separator=)",
+        "--grep=Inkstone-Action: deploy",
+        "main",
+    ]);
+    assert_eq!(log.len(), 1 + STEPS.len(), "one commit for each push: {log:?}");
+    assert_eq!(log.iter().collect::<BTreeSet<_>>().len(), log.len(), "none twice: {log:?}");
+}
+
+#[test]
+fn a_push_that_was_stored_just_before_a_kill_is_deployed_after_the_start() {
+    let mut world = World::deployed();
+    // As if the server had died between moving the branch and queueing: the ref moves behind its back.
+    world.server.stop();
+    world.site.write("index.html", "<h1>behind its back</h1>");
+    world.site.commit("two");
+    let repo = world.server.data().join("repos/main/site.git");
+    world.site.push(&repo.display().to_string());
+    world.server.start_again();
+    world.agent.reconnect();
+    world.wait_for_head();
+}
+
+#[test]
+fn without_its_database_everything_deployed_is_still_there() {
+    let mut world = World::deployed();
+    let before = world.agent.ok("get_service", json!({"name": "site"}));
+    world.server.stop();
+    for file in ["inkstone.db", "inkstone.db-wal", "inkstone.db-shm"] {
+        let _ = std::fs::remove_file(world.server.data().join(file));
+    }
+    world.server.start_again();
+    let key = std::fs::read_to_string(world.server.folder().join("key")).unwrap();
+    world.agent = crate::harness::Mcp::connect_as(&world.server, key.trim());
+    let after = world.agent.ok("get_service", json!({"name": "site"}));
+    assert_eq!(before["release"], after["release"]);
+    assert_eq!(world.agent.ok("list_services", json!({}))["services"][0]["name"], "site");
+    // Old remotes are gone with the old tokens; a new one works, and so does everything else.
+    let token = world.agent.ok("get_git_token", json!({"name": "site"}));
+    world.remote = token["git_remote"].as_str().unwrap().to_owned();
+    world.push("after the loss");
+    world.wait_for_head();
+    assert_eq!(world.agent.ok("delete_service", json!({"name": "site"}))["deleted"], true);
+}

@@ -1,0 +1,178 @@
+//! The real binary, serving a temporary directory.
+
+use super::{Git, wait_for};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use tempfile::TempDir;
+
+pub(crate) struct Server {
+    folder: TempDir,
+    child: Child,
+    log: Receiver<String>,
+    pub(crate) url: String,
+    pub(crate) key: String,
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        let folder = tempfile::Builder::new().prefix("inkstone-test-").tempdir().unwrap();
+        let (child, log, url) = spawn(folder.path(), "127.0.0.1:0");
+        let key = std::fs::read_to_string(folder.path().join("key")).unwrap().trim().to_owned();
+        Self { folder, child, log, url, key }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// The first line of the log that has `text`; lines before it are dropped.
+    pub(crate) fn wait_for_log(&self, text: &str) -> String {
+        loop {
+            let line =
+                self.log.recv_timeout(super::PATIENCE).expect("the log ended or fell silent");
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    /// Ends the process as a power cut would.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Stops the server as an operator does; it must end well.
+    pub(crate) fn stop(&mut self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let child = &mut self.child;
+        let status = wait_for("the server's end", || child.try_wait().unwrap());
+        assert!(status.success(), "{status}");
+    }
+
+    /// Starts the server again on the same directory and address.
+    pub(crate) fn start_again(&mut self) {
+        let address = self.url.strip_prefix("http://").unwrap().to_owned();
+        let (child, log, url) = spawn(self.folder.path(), &address);
+        self.child = child;
+        self.log = log;
+        assert_eq!(url, self.url);
+    }
+
+    /// A clone of the state repo, for an operator.
+    pub(crate) fn clone_state(&self, name: &str) -> Git {
+        Git::clone(&self.with_credential(&self.key, "/state.git"), &self.folder().join(name))
+    }
+
+    pub(crate) fn with_credential(&self, credential: &str, path: &str) -> String {
+        format!("{}{path}", self.url.replacen("://", &format!("://x-git-token:{credential}@"), 1))
+    }
+
+    /// The state repo on disk, to look at with git.
+    pub(crate) fn state(&self) -> Git {
+        Git::at(&self.data().join("state.git"))
+    }
+
+    /// Another command of the binary, on this server's directory.
+    pub(crate) fn inkstone(&self, args: &[&str]) -> Output {
+        binary().args(args).env("INKSTONE_DATA", self.data()).output().unwrap()
+    }
+
+    /// What a command of the binary prints; it must do well.
+    pub(crate) fn inkstone_ok(&self, args: &[&str]) -> String {
+        let output = self.inkstone(args);
+        let (said, failed) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "inkstone {args:?}: {said}{failed}");
+        said
+    }
+
+    /// The body of a page, without a credential.
+    pub(crate) fn get(&self, path: &str) -> String {
+        self.request(path).1
+    }
+
+    /// The status of a page, without a credential.
+    pub(crate) fn status(&self, path: &str) -> u16 {
+        self.request(path).0
+    }
+
+    fn request(&self, path: &str) -> (u16, String) {
+        let address = self.url.strip_prefix("http://").unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")
+            .unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let answer = text(&answer);
+        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, answer.split_once("\r\n\r\n").unwrap().1.to_owned())
+    }
+
+    pub(crate) fn verify(&self) -> String {
+        self.inkstone_ok(&[
+            "verify",
+            "--repo",
+            &self.data().join("state.git").display().to_string(),
+        ])
+    }
+}
+
+impl Drop for Server {
+    /// Whatever a scenario did, the laws hold over all of history.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if !std::thread::panicking() {
+            self.verify();
+        }
+    }
+}
+
+pub(crate) fn binary() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_inkstone"))
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn spawn(folder: &Path, listen: &str) -> (Child, Receiver<String>, String) {
+    let mut child = binary()
+        .args(["serve", "--listen", listen, "--data"])
+        .arg(folder.join("data"))
+        .arg("--bootstrap-key-file")
+        .arg(folder.join("key"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stderr = child.stderr.take().unwrap();
+    let (sender, log) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    let mut said = Vec::new();
+    loop {
+        let line = log.recv_timeout(super::PATIENCE).unwrap_or_else(|_| {
+            panic!("the server did not start (is `cargo xtask build` done?):\n{}", said.join("\n"))
+        });
+        if let Some((_, url)) = line.split_once("listening on ") {
+            let url = url.trim().to_owned();
+            return (child, log, url);
+        }
+        said.push(line);
+    }
+}

@@ -1,0 +1,15 @@
+//! Scenarios: the real binary, driven by the real git and by an MCP client that is not ours. Each asserts
+//! on the commits and trees of the state repo, and every state repo that is left behind must pass
+//! `inkstone verify`.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+#![expect(clippy::expect_used, reason = "a test that cannot go on should stop")]
+
+mod bad_input;
+mod catalogue;
+mod command_line;
+mod crashes;
+mod harness;
+mod main_job;
+mod operators;
+mod tenants;

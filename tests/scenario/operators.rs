@@ -1,0 +1,172 @@
+//! Operators push to the state repo: a revert of the newest change is taken, what breaks a law is not.
+
+use crate::harness::World;
+use serde_json::json;
+
+const DIR: &str = "clusters/eu-central-1/main/default/services/site";
+
+#[test]
+fn a_revert_of_the_newest_deploy_brings_the_old_release_back() {
+    let mut world = World::deployed();
+    let first = world.agent.ok("get_service", json!({"name": "site"}));
+    world.push("two");
+    world.wait_for_head();
+    let operator = world.server.clone_state("operator");
+    operator.run(&["revert", "--no-edit", "HEAD"]);
+    let said = operator.push("origin");
+    assert!(said.contains("remote: live is at "), "{said}");
+    let head = operator.head();
+    assert_eq!(world.server.state().lines(&["rev-parse", "main", "live"]), [&head[..], &head[..]]);
+    let service = world.agent.ok("get_service", json!({"name": "site"}));
+    assert_eq!(service["release"], first["release"]);
+
+    // It stays so over a restart: what was undone is not deployed again by itself.
+    world.server.stop();
+    world.server.start_again();
+    world.agent.reconnect();
+    world.push("three");
+    let service = world.wait_for_head();
+    assert_eq!(service["release"]["source_commit"], world.site.head());
+    let subjects = world.server.state().lines(&["log", "--format=%s", "-3", "main"]);
+    assert!(subjects[0].starts_with("deploy") && subjects[1].starts_with("Revert"), "{subjects:?}");
+}
+
+#[test]
+fn a_revert_of_a_delete_brings_everything_back() {
+    let mut world = World::deployed();
+    let before = world.agent.ok("get_service", json!({"name": "site"}));
+    world.agent.ok("delete_service", json!({"name": "site"}));
+    let operator = world.server.clone_state("operator");
+    operator.run(&["revert", "--no-edit", "HEAD"]);
+    operator.push("origin");
+    let after = world.agent.ok("get_service", json!({"name": "site"}));
+    assert_eq!(before["release"], after["release"]);
+    assert_eq!(before["url"], after["url"]);
+    world.push("two");
+    world.wait_for_head();
+}
+
+#[test]
+fn a_push_that_breaks_a_law_is_refused_with_the_file_and_what_to_do() {
+    let world = World::deployed();
+    let before = world.server.state().lines(&["rev-parse", "main", "live"]);
+    let operator = world.server.clone_state("operator");
+    let head = operator.head();
+    let refused = |change: &dyn Fn(), says: &[&str]| {
+        operator.run(&["reset", "--quiet", "--hard", &head]);
+        change();
+        let said = operator.refused(&["push", "origin", "HEAD:main"]);
+        for part in says {
+            assert!(said.contains(part), "{part:?} in:\n{said}");
+        }
+        assert_eq!(world.server.state().lines(&["rev-parse", "main", "live"]), before);
+    };
+    let manifest = format!("{DIR}/manifests/deployment.yaml");
+    let service = format!("{DIR}/service.yaml");
+    let edit = |file: &str, from: &str, to: &str| {
+        let text = operator.read(file);
+        assert!(text.contains(from), "{from:?} in {text}");
+        operator.write(file, &text.replace(from, to));
+    };
+    refused(
+        &|| {
+            edit(&manifest, "replicas: 1", "replicas: 9");
+            operator.commit("scale by hand");
+        },
+        &["remote:", &manifest, "inkstone render"],
+    );
+    refused(
+        &|| {
+            edit(&service, "replicas: 1", "replicas: 2");
+            operator.commit("scale without rendering");
+        },
+        &[&manifest, "is not what its intent renders to"],
+    );
+    refused(
+        &|| {
+            edit(&service, "replicas: 1", "replicas: many");
+            operator.commit("scale with a typo");
+        },
+        &[&service, "line "],
+    );
+    refused(
+        &|| {
+            operator.write(&format!("{DIR}/env.sops.yaml"), "TOKEN: hunter2\n");
+            operator.commit("a secret in clear");
+        },
+        &["env.sops.yaml", "sops"],
+    );
+    refused(
+        &|| {
+            operator.write("notes.txt", "hello");
+            operator.commit("a stray file");
+        },
+        &["notes.txt", "layout"],
+    );
+    refused(
+        &|| {
+            operator.run(&[
+                "commit",
+                "--quiet",
+                "--allow-empty",
+                "-m",
+                "x\n\nInkstone-Action: deploy",
+            ]);
+        },
+        &["claims to be Inkstone's"],
+    );
+    refused(
+        &|| {
+            operator.run(&["checkout", "--quiet", "-b", "side", "HEAD~1"]);
+            operator.run(&["commit", "--quiet", "--allow-empty", "-m", "side"]);
+            operator.run(&["checkout", "--quiet", "main"]);
+            operator.run(&["merge", "--quiet", "--no-ff", "-m", "a merge", "side"]);
+        },
+        &["is a merge", "rebase"],
+    );
+    operator.run(&["reset", "--quiet", "--hard", "HEAD~1"]);
+    operator.refused(&["push", "--force", "origin", "HEAD:main"]);
+    operator.refused(&["push", "origin", &format!("{head}:refs/heads/live")]);
+    operator.refused(&["push", "origin", &format!("{head}:refs/heads/other")]);
+    operator.refused(&["push", "origin", ":main"]);
+    assert_eq!(world.server.state().lines(&["rev-parse", "main", "live"]), before);
+}
+
+#[test]
+fn an_edit_with_what_inkstone_render_writes_is_taken() {
+    let mut world = World::deployed();
+    let operator = world.server.clone_state("operator");
+    let file = format!("{DIR}/service.yaml");
+    operator.write(&file, &operator.read(&file).replace("replicas: 1", "replicas: 3"));
+    let folder = operator.path().display().to_string();
+    let differs = world.server.inkstone(&["render", "--check", "--repo", &folder]);
+    assert_eq!(differs.status.code(), Some(1));
+    let differs = String::from_utf8(differs.stdout).unwrap();
+    assert_eq!(differs.trim(), format!("{DIR}/manifests/deployment.yaml"));
+    world.server.inkstone_ok(&["render", "--repo", &folder]);
+    operator.commit("run three of them");
+    operator.push("origin");
+    assert_eq!(world.agent.ok("get_service", json!({"name": "site"}))["replicas"], 3);
+}
+
+#[test]
+fn a_stranger_reads_in_git_log_who_vouches_for_what() {
+    let world = World::deployed();
+    let clone = world.server.clone_state("reviewer");
+    // The steps of the README in the state repo itself.
+    let readme = clone.read("README.md");
+    let script: String = readme
+        .lines()
+        .filter_map(|line| line.strip_prefix("    "))
+        .filter(|line| line.starts_with("sed ") || line.starts_with("git config"))
+        .collect::<Vec<_>>()
+        .join("\n");
+    let done = std::process::Command::new("sh")
+        .args(["-ec", &script])
+        .current_dir(clone.path())
+        .status()
+        .unwrap();
+    assert!(done.success(), "{script}");
+    let signatures = clone.lines(&["log", "--format=%G?"]);
+    assert!(signatures.len() >= 5 && signatures.iter().all(|good| good == "G"), "{signatures:?}");
+}
