@@ -1,0 +1,56 @@
+//! MCP over Streamable HTTP (<https://modelcontextprotocol.io/specification>), without sessions.
+
+mod answer;
+mod server;
+
+use crate::ApiConfig;
+use crate::auth::authenticate;
+use crate::metrics::Metrics;
+use crate::problem::problem;
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::Response;
+use http::StatusCode;
+use inkstone_deployer::{Deployer, Refusal};
+use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
+use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
+use server::Server;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long one request may take, its body included.
+const REQUEST_TIME: Duration = Duration::from_secs(60);
+
+/// The route. Who asks is settled before a body is read; the library then checks `Host` and `Origin`.
+pub(crate) fn routes(deployer: Deployer, config: &ApiConfig, metrics: Arc<Metrics>) -> Router {
+    let server = Server::new(deployer.clone(), config, metrics);
+    let settings = StreamableHttpServerConfig::default()
+        .with_legacy_session_mode(false)
+        .with_json_response(true)
+        .with_max_request_body_bytes(config.max_body_bytes)
+        .with_allowed_hosts(config.allowed_hosts.iter().cloned())
+        .with_allowed_origins(config.allowed_origins.iter().cloned())
+        .enforce_origin_validation();
+    let service = StreamableHttpService::new(
+        move || Ok(server.clone()),
+        Arc::new(NeverSessionManager::default()),
+        settings,
+    );
+    Router::new()
+        .route_service("/mcp", service)
+        .route_layer(from_fn(in_time))
+        .route_layer(from_fn_with_state(deployer, authenticate))
+}
+
+/// Ends requests that never end. What changes something runs on: it is a task of its own.
+async fn in_time(request: Request, next: Next) -> Response {
+    tokio::time::timeout(REQUEST_TIME, next.run(request)).await.unwrap_or_else(|_| {
+        let refusal = Refusal::new(
+            "timeout",
+            format!("The request took longer than {} seconds.", REQUEST_TIME.as_secs()),
+            "What it started may still be done: look with get_service before trying again.",
+        );
+        problem(StatusCode::GATEWAY_TIMEOUT, &refusal)
+    })
+}

@@ -1,0 +1,156 @@
+//! What an operator's monitoring reads: `GET /metrics`, in the `OpenMetrics` text format.
+
+use crate::problem::problem;
+use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use inkstone_deployer::{Deployer, Refusal};
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+/// The upper bound of the fastest bucket of tool calls, in seconds; each next one is twice as long.
+const FASTEST_CALL: f64 = 0.000_25;
+/// How many buckets there are: the slowest ends at 8 seconds.
+const CALL_BUCKETS: u16 = 16;
+/// The format that is served (OpenMetrics 1.0).
+const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    route: String,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CallLabels {
+    tool: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ToolLabels {
+    tool: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct QueueLabels {
+    status: &'static str,
+}
+
+/// What is counted. Every label has few values: routes and tools as they are written in this program,
+/// never what a caller sent.
+pub(crate) struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    calls: Family<CallLabels, Counter>,
+    call_seconds: Family<ToolLabels, Histogram, fn() -> Histogram>,
+    queue: Family<QueueLabels, Gauge>,
+    oldest_queued: Gauge<f64, AtomicU64>,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("inkstone"),
+            requests: Family::default(),
+            calls: Family::default(),
+            call_seconds: Family::new_with_constructor(|| {
+                Histogram::new(exponential_buckets(FASTEST_CALL, 2.0, CALL_BUCKETS))
+            }),
+            queue: Family::default(),
+            oldest_queued: Gauge::default(),
+        };
+        let registry = &mut metrics.registry;
+        registry.register(
+            "http_requests",
+            "HTTP requests by route and status",
+            metrics.requests.clone(),
+        );
+        registry.register(
+            "tool_calls",
+            "Tool calls by tool and outcome: ok, or the error's code",
+            metrics.calls.clone(),
+        );
+        registry.register_with_unit(
+            "tool_call_duration",
+            "How long tool calls took",
+            Unit::Seconds,
+            metrics.call_seconds.clone(),
+        );
+        registry.register(
+            "queue_deployments",
+            "Deployments that wait or are being built",
+            metrics.queue.clone(),
+        );
+        registry.register_with_unit(
+            "queue_oldest",
+            "How long the oldest waiting deployment has waited",
+            Unit::Seconds,
+            metrics.oldest_queued.clone(),
+        );
+        metrics
+    }
+
+    /// Counts an HTTP request.
+    pub(crate) fn request(&self, route: String, status: StatusCode) {
+        self.requests.get_or_create(&RequestLabels { route, status: status.as_u16() }).inc();
+    }
+
+    /// Counts a tool call.
+    pub(crate) fn call(&self, tool: &'static str, outcome: &'static str, took: Duration) {
+        self.calls.get_or_create(&CallLabels { tool, outcome }).inc();
+        self.call_seconds.get_or_create(&ToolLabels { tool }).observe(took.as_secs_f64());
+    }
+
+    fn queue(&self, queued: i64, building: i64, oldest: Duration) {
+        self.queue.get_or_create(&QueueLabels { status: "queued" }).set(queued);
+        self.queue.get_or_create(&QueueLabels { status: "building" }).set(building);
+        self.oldest_queued.set(oldest.as_secs_f64());
+    }
+}
+
+/// The route.
+pub(crate) fn routes(deployer: Deployer, metrics: Arc<Metrics>) -> Router {
+    Router::new().route("/metrics", get(show)).with_state((deployer, metrics))
+}
+
+async fn show(State((deployer, metrics)): State<(Deployer, Arc<Metrics>)>) -> Response {
+    let now = jiff::Timestamp::now().as_millisecond();
+    let depth = match deployer.store().queue_depth(now).await {
+        Ok(depth) => depth,
+        Err(error) => {
+            tracing::error!(%error, "the depth of the queue could not be read");
+            return unavailable();
+        }
+    };
+    let waited = u64::try_from(depth.oldest_queued_ms).unwrap_or_default();
+    metrics.queue(depth.queued, depth.building, Duration::from_millis(waited));
+    let mut body = String::new();
+    match text::encode(&mut body, &metrics.registry) {
+        Ok(()) => ([(CONTENT_TYPE, FORMAT)], body).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "the metrics could not be written");
+            unavailable()
+        }
+    }
+}
+
+/// No sample is better than one that is not true.
+fn unavailable() -> Response {
+    let refusal = Refusal::new(
+        "unavailable",
+        "The metrics cannot be read now.",
+        "Look at /readyz and at the server's log.",
+    );
+    problem(StatusCode::SERVICE_UNAVAILABLE, &refusal)
+}

@@ -1,0 +1,29 @@
+//! `create_project`.
+
+use super::arguments::arguments;
+use super::{Effect, Tool, whereabouts};
+use inkstone_deployer::{Caller, Deployer, ProjectCreated, Refusal};
+use inkstone_spec::{ProjectName, WorkspaceName};
+
+arguments! {
+    /// Creates a project: a namespace of its own for services that belong together. Every workspace has
+    /// the project "default" already. Example: {"name": "web-shop"}
+    pub(crate) struct CreateProject {
+        /// Lower-case letters, digits and single hyphens, at most 30.
+        name: ProjectName,
+        /// Default: the key's.
+        workspace: Option<WorkspaceName>,
+    }
+}
+
+impl Tool for CreateProject {
+    const NAME: &'static str = "create_project";
+    const TITLE: &'static str = "Create project";
+    const EFFECT: Effect = Effect::Adds;
+    type Answer = ProjectCreated;
+
+    async fn call(self, deployer: &Deployer, caller: &Caller) -> Result<ProjectCreated, Refusal> {
+        let project = whereabouts::project(caller, self.workspace, self.name)?;
+        deployer.create_project(caller, &project).await
+    }
+}

@@ -1,0 +1,79 @@
+//! `create_service`.
+
+use super::arguments::arguments;
+use super::env_vars::EnvVars;
+use super::{Effect, Tool, whereabouts};
+use inkstone_deployer::{Caller, Deployer, Refusal, ServiceCreated};
+use inkstone_spec::{
+    BranchName, Build, Memory, Pack, Port, ProjectName, Region, RelativeDir, Replicas, RepoName,
+    ServiceName, SourceHost, Vcpus, WorkspaceName,
+};
+
+arguments! {
+    /// Creates a service from a repository and deploys its branch, now and at every push. Push first
+    /// (create_repo), or push afterwards. Follow it with get_service.
+    /// Example: {"name": "site", "repo": "my-site", "publish_directory": "dist"}
+    pub(crate) struct CreateService {
+        /// Lower-case letters, digits and single hyphens, at most 40.
+        name: ServiceName,
+        /// A repository of the workspace: its name, no URL.
+        repo: RepoName,
+        /// Who hosts the repository.
+        host: SourceHost = "inkstone",
+        /// The branch to deploy.
+        branch: BranchName = "main",
+        /// Must exist: create_project makes one.
+        project: ProjectName = "default",
+        /// Default: the key's.
+        workspace: Option<WorkspaceName>,
+        /// Default: the workspace's.
+        region: Option<Region>,
+        /// static serves files as they are: push what is built.
+        build_pack: Pack = "static",
+        /// Directory of the repository to build from, for example "packages/web"; default: all of it.
+        root_directory: Option<RelativeDir>,
+        /// Directory below root_directory to publish, for example "dist"; default: all of it.
+        publish_directory: Option<RelativeDir>,
+        /// The port it listens on; default: the image's (static: 8080).
+        port: Option<Port>,
+        /// How many pods; 0 stops it.
+        replicas: Replicas = 1,
+        /// Of each pod.
+        memory: Memory = "256Mi",
+        /// Of each pod.
+        vcpus: Vcpus = "0.5",
+        /// Its environment; values are stored encrypted. Keys like API_TOKEN; PORT is reserved.
+        env_vars: EnvVars,
+    }
+}
+
+impl Tool for CreateService {
+    const NAME: &'static str = "create_service";
+    const TITLE: &'static str = "Create service";
+    const EFFECT: Effect = Effect::Adds;
+    type Answer = ServiceCreated;
+
+    async fn call(self, deployer: &Deployer, caller: &Caller) -> Result<ServiceCreated, Refusal> {
+        let SourceHost::Inkstone = self.host;
+        let service = whereabouts::service(caller, self.workspace, self.project, self.name)?;
+        if let Some(region) = &self.region {
+            whereabouts::check_region(deployer, caller, &service.workspace, region).await?;
+        }
+        let request = inkstone_deployer::CreateService {
+            service,
+            repo: self.repo,
+            branch: self.branch,
+            build: Build {
+                pack: self.build_pack,
+                root_directory: self.root_directory,
+                publish_directory: self.publish_directory,
+            },
+            port: self.port,
+            replicas: self.replicas,
+            memory: self.memory,
+            vcpus: self.vcpus,
+            env: self.env_vars.0,
+        };
+        deployer.create_service(caller, request).await
+    }
+}

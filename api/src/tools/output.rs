@@ -1,0 +1,48 @@
+//! Output schemas, as small as they can be: agents pay for every word of the catalogue.
+
+use rmcp::model::JsonObject;
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde_json::Value;
+
+/// The schema of what `T` serialises to, without definitions to look up.
+pub(crate) fn schema<T: JsonSchema>() -> JsonObject {
+    let settings = SchemaSettings::draft2020_12().for_serialize().with(|settings| {
+        settings.inline_subschemas = true;
+        settings.meta_schema = None;
+    });
+    let mut value = settings.into_generator().into_root_schema_for::<T>().to_value();
+    slim(&mut value);
+    match value {
+        Value::Object(schema) => schema,
+        _ => JsonObject::new(),
+    }
+}
+
+/// Drops what says nothing: titles, number formats, and the `null` of fields that are left out when
+/// they have no value.
+fn slim(value: &mut Value) {
+    let Value::Object(schema) = value else { return };
+    for noise in ["title", "format", "minimum", "maximum", "description"] {
+        schema.remove(noise);
+    }
+    if let Some(Value::Array(types)) = schema.get("type")
+        && let [only, Value::String(null)] = types.as_slice()
+        && null == "null"
+    {
+        let only = only.clone();
+        schema.insert("type".to_owned(), only);
+    }
+    if let Some(Value::Array(any)) = schema.remove("anyOf") {
+        let mut some = any.into_iter().filter(|one| one["type"] != "null");
+        if let (Some(Value::Object(only)), None) = (some.next(), some.next()) {
+            schema.extend(only);
+        }
+    }
+    if let Some(items) = schema.get_mut("items") {
+        slim(items);
+    }
+    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+        properties.values_mut().for_each(slim);
+    }
+}
