@@ -3,6 +3,9 @@
 use crate::harness::World;
 use serde_json::{Value, json};
 
+/// What is hostile as a name and yet a plain branch or directory.
+const FINE_IN_A_TREE: [&str; 3] = [".gitmodules", "A_b", "-x"];
+
 /// Attack cases 1 to 5, 9, 16, 17 and 20, as one string each.
 const HOSTILE: [&str; 24] = [
     "../other",
@@ -56,7 +59,10 @@ fn hostile_strings_in_every_argument_are_refused_and_change_nothing() {
             "publish_directory",
             "root_directory",
         ] {
-            agent.refused("create_service", base(json!({ argument: text })));
+            let in_a_tree = argument == "branch" || argument.ends_with("_directory");
+            if !(in_a_tree && FINE_IN_A_TREE.contains(&text)) {
+                agent.refused("create_service", base(json!({ argument: text })));
+            }
         }
         agent.refused("create_service", base(json!({"env_vars": [{"key": text, "value": "v"}]})));
         for tool in [

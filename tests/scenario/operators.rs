@@ -124,9 +124,8 @@ fn a_push_that_breaks_a_law_is_refused_with_the_file_and_what_to_do() {
         },
         &["is a merge", "rebase"],
     );
-    operator.run(&["reset", "--quiet", "--hard", "HEAD~1"]);
-    operator.refused(&["push", "--force", "origin", "HEAD:main"]);
-    operator.refused(&["push", "origin", &format!("{head}:refs/heads/live")]);
+    operator.refused(&["push", "--force", "origin", &format!("{head}~1:main")]);
+    operator.refused(&["push", "--force", "origin", &format!("{head}~1:refs/heads/live")]);
     operator.refused(&["push", "origin", &format!("{head}:refs/heads/other")]);
     operator.refused(&["push", "origin", ":main"]);
     assert_eq!(world.server.state().lines(&["rev-parse", "main", "live"]), before);

@@ -6,7 +6,7 @@ use inkstone_deployer::{Caller, Deployer, Projects, Refusal, Workspaces};
 use inkstone_spec::WorkspaceName;
 
 arguments! {
-    /// Shows the API key in use: its scopes, workspaces and default workspace.
+    /// Shows the API key in use: its scopes, workspaces and default workspace. Example: {}
     pub(crate) struct Whoami {}
 }
 
@@ -22,7 +22,7 @@ impl Tool for Whoami {
 }
 
 arguments! {
-    /// Lists the workspaces that this key can use.
+    /// Lists the workspaces that this key can use. Example: {}
     pub(crate) struct ListWorkspaces {}
 }
 

@@ -43,6 +43,11 @@ impl Server {
         }
     }
 
+    /// Drops what the log said so far.
+    pub(crate) fn forget_log(&self) {
+        while self.log.try_recv().is_ok() {}
+    }
+
     /// Ends the process as a power cut would.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
@@ -159,6 +164,8 @@ fn spawn(folder: &Path, listen: &str) -> (Child, Receiver<String>, String) {
     let (sender, log) = channel();
     std::thread::spawn(move || {
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            // Captured by the test runner; shown when the test fails.
+            eprintln!("server: {line}");
             if sender.send(line).is_err() {
                 break;
             }
