@@ -9,3 +9,44 @@ pub fn is_loggable(metadata: &Metadata<'_>) -> bool {
     let of_mcp = metadata.target().split("::").next() == Some("rmcp");
     !of_mcp || *metadata.level() <= Level::WARN
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Subscriber};
+
+    /// A log that keeps the messages' targets.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<String>>>);
+
+    impl Subscriber for Log {
+        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+            is_loggable(metadata)
+        }
+        fn event(&self, event: &Event<'_>) {
+            self.0.lock().unwrap().push(event.metadata().target().to_owned());
+        }
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+        fn enter(&self, _: &Id) {}
+        fn exit(&self, _: &Id) {}
+    }
+
+    #[test]
+    fn whole_messages_of_the_mcp_library_reach_no_log() {
+        let log = Log::default();
+        tracing::subscriber::with_default(log.clone(), || {
+            tracing::debug!(target: "rmcp::service", "received request");
+            tracing::info!(target: "rmcp", "initialized");
+            tracing::warn!(target: "rmcp::transport", "refused");
+            tracing::trace!(target: "rmcpish", "another's");
+            tracing::debug!(target: "inkstone_api", "ours");
+        });
+        assert_eq!(*log.0.lock().unwrap(), ["rmcp::transport", "rmcpish", "inkstone_api"]);
+    }
+}

@@ -22,7 +22,7 @@ use std::time::Duration;
 const FASTEST_CALL: f64 = 0.000_25;
 /// How many buckets there are: the slowest ends at 8 seconds.
 const CALL_BUCKETS: u16 = 16;
-/// The format that is served (OpenMetrics 1.0).
+/// The format that is served (`OpenMetrics` 1.0).
 const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -54,6 +54,7 @@ pub(crate) struct Metrics {
     requests: Family<RequestLabels, Counter>,
     calls: Family<CallLabels, Counter>,
     call_seconds: Family<ToolLabels, Histogram, fn() -> Histogram>,
+    calls_under_way: Gauge,
     queue: Family<QueueLabels, Gauge>,
     oldest_queued: Gauge<f64, AtomicU64>,
 }
@@ -67,6 +68,7 @@ impl Metrics {
             call_seconds: Family::new_with_constructor(|| {
                 Histogram::new(exponential_buckets(FASTEST_CALL, 2.0, CALL_BUCKETS))
             }),
+            calls_under_way: Gauge::default(),
             queue: Family::default(),
             oldest_queued: Gauge::default(),
         };
@@ -88,6 +90,11 @@ impl Metrics {
             metrics.call_seconds.clone(),
         );
         registry.register(
+            "tool_calls_under_way",
+            "Tool calls that have begun and not ended",
+            metrics.calls_under_way.clone(),
+        );
+        registry.register(
             "queue_deployments",
             "Deployments that wait or are being built",
             metrics.queue.clone(),
@@ -106,16 +113,31 @@ impl Metrics {
         self.requests.get_or_create(&RequestLabels { route, status: status.as_u16() }).inc();
     }
 
+    /// A tool call begins; it is under way until the guard is dropped.
+    pub(crate) fn begin(&self) -> UnderWay {
+        self.calls_under_way.inc();
+        UnderWay(self.calls_under_way.clone())
+    }
+
     /// Counts a tool call.
-    pub(crate) fn call(&self, tool: &'static str, outcome: &'static str, took: Duration) {
+    pub(crate) fn call(&self, tool: &'static str, outcome: &'static str, lasted: Duration) {
         self.calls.get_or_create(&CallLabels { tool, outcome }).inc();
-        self.call_seconds.get_or_create(&ToolLabels { tool }).observe(took.as_secs_f64());
+        self.call_seconds.get_or_create(&ToolLabels { tool }).observe(lasted.as_secs_f64());
     }
 
     fn queue(&self, queued: i64, building: i64, oldest: Duration) {
         self.queue.get_or_create(&QueueLabels { status: "queued" }).set(queued);
         self.queue.get_or_create(&QueueLabels { status: "building" }).set(building);
         self.oldest_queued.set(oldest.as_secs_f64());
+    }
+}
+
+/// A tool call that has begun. Dropping it says that it ended, also when nobody waits for it any more.
+pub(crate) struct UnderWay(Gauge);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 

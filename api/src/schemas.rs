@@ -24,19 +24,15 @@ pub(crate) fn routes() -> Router {
 }
 
 fn schema(published: &[Published], file: &str) -> Response {
-    match published.iter().find(|schema| schema.file == file) {
-        Some(schema) => {
-            let headers = [(CONTENT_TYPE, "application/schema+json"), (CACHE_CONTROL, CACHE)];
-            (headers, schema.text.clone()).into_response()
-        }
-        None => {
-            let files: Vec<_> = published.iter().map(|schema| schema.file).collect();
-            let refusal = Refusal::new(
-                "not_found",
-                "There is no such schema.",
-                format!("Use one of {}.", files.join(", ")),
-            );
-            problem(StatusCode::NOT_FOUND, &refusal)
-        }
+    if let Some(schema) = published.iter().find(|schema| schema.file == file) {
+        let headers = [(CONTENT_TYPE, "application/schema+json"), (CACHE_CONTROL, CACHE)];
+        return (headers, schema.text.clone()).into_response();
     }
+    let files: Vec<_> = published.iter().map(|schema| schema.file).collect();
+    let refusal = Refusal::new(
+        "not_found",
+        "There is no such schema.",
+        format!("Use one of {}.", files.join(", ")),
+    );
+    problem(StatusCode::NOT_FOUND, &refusal)
 }

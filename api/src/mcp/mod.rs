@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How long one request may take, its body included.
-const REQUEST_TIME: Duration = Duration::from_secs(60);
+const REQUEST_TIME: Duration = Duration::from_mins(1);
 
 /// The route. Who asks is settled before a body is read; the library then checks `Host` and `Origin`.
 pub(crate) fn routes(deployer: Deployer, config: &ApiConfig, metrics: Arc<Metrics>) -> Router {
@@ -53,4 +53,21 @@ async fn in_time(request: Request, next: Next) -> Response {
         );
         problem(StatusCode::GATEWAY_TIMEOUT, &refusal)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+    use axum::routing::get;
+    use tower::ServiceExt as _;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_never_ends_is_ended() {
+        let router = Router::new()
+            .route("/", get(std::future::pending::<StatusCode>))
+            .route_layer(from_fn(in_time));
+        let response = router.oneshot(Request::new(Body::empty())).await.unwrap();
+        assert_eq!(response.status(), StatusCode::GATEWAY_TIMEOUT);
+    }
 }

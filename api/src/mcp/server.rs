@@ -90,7 +90,8 @@ impl ServerHandler for Server {
         if handler.effect.is_read() {
             return Ok(call.await.into());
         }
-        // The future of this handler ends with the client's connection. A change does not.
+        // Whether this future outlives the client's connection is the library's choice and no promise of
+        // it. A change is a task of its own.
         let done = tokio::spawn(call).await;
         done.map(Into::into).map_err(|error| {
             tracing::error!(%error, tool = handler.name, "a tool call ended early");
@@ -106,6 +107,7 @@ impl Shared {
         identity: Identity,
         given: JsonObject,
     ) -> CallToolResult {
+        let _under_way = self.metrics.begin();
         let started = Instant::now();
         let span = tracing::info_span!("tool", id = %identity.request_id, tool = handler.name, key = %identity.key.name);
         let outcome = self.run(handler, identity, given).instrument(span.clone()).await;

@@ -163,10 +163,9 @@ macro_rules! arguments {
             $($(#[doc = $doc:literal])+ $argument:ident: $type:ty $(= $default:literal)?,)*
         }
     ) => {
-        $(#[doc = $about])+
         #[derive(Debug)]
         pub(crate) struct $name {
-            $($(#[doc = $doc])+ $argument: $type,)*
+            $($argument: $type,)*
         }
 
         impl $crate::tools::arguments::Arguments for $name {

@@ -67,7 +67,7 @@ impl Case {
     }
 
     /// The argument is refused: the answer names it and what to do about it.
-    fn refuses(&self, argument: &str, value: Value) -> String {
+    fn refuses(&self, argument: &str, value: &Value) -> String {
         let text = self
             .with(argument, value.clone())
             .expect_err(&format!("{} took {value} as {argument}", self.name));
@@ -125,7 +125,7 @@ fn exactly_the_required_arguments_may_not_be_left_out() {
 fn an_argument_that_a_tool_does_not_have_is_refused() {
     for case in cases() {
         for unknown in ["nmae", "build_command", "privileged", "hostPath", "", "__proto__"] {
-            let text = case.refuses(unknown, json!("x"));
+            let text = case.refuses(unknown, &json!("x"));
             for (argument, _) in case.arguments() {
                 assert!(text.contains(&argument), "{text}");
             }
@@ -149,7 +149,7 @@ fn a_value_of_the_wrong_type_is_answered_with_the_right_one_and_an_example() {
                 if fits {
                     continue;
                 }
-                let text = case.refuses(&argument, value.clone());
+                let text = case.refuses(&argument, value);
                 assert!(text.contains(" must be ") && text.contains(", not "), "{text}");
                 let shown = ["for example", "Use next_cursor", "true or false", "call create_repo"];
                 assert!(shown.iter().any(|hint| text.contains(hint)), "{text}");
@@ -219,7 +219,7 @@ fn names_are_refused_and_never_repaired() {
                 continue;
             }
             for bad in BAD_NAMES.iter().chain([&too_long.as_str()]) {
-                case.refuses(&argument, json!(bad));
+                case.refuses(&argument, &json!(bad));
             }
         }
     }
@@ -259,7 +259,7 @@ fn branches_that_git_or_a_shell_would_misread_are_refused() {
         "ma\u{202e}in",
         &too_long,
     ] {
-        create.refuses("branch", json!(bad));
+        create.refuses("branch", &json!(bad));
     }
     for good in ["main", "feature/new-site", "v1.2", "dependabot/npm_and_yarn/x-1.0"] {
         create.with("branch", json!(good)).unwrap();
@@ -296,7 +296,7 @@ fn directories_that_leave_the_tree_or_enter_git_are_refused() {
             "d\u{202e}ist",
             &too_long,
         ] {
-            create.refuses(argument, json!(bad));
+            create.refuses(argument, &json!(bad));
         }
         for good in ["dist", "packages/web/dist", "my site/public"] {
             create.with(argument, json!(good)).unwrap();
@@ -319,17 +319,17 @@ fn sizes_and_numbers_out_of_bounds_are_refused() {
         ("build_pack", json!("dockerfile")),
         ("build_pack", json!("Static")),
     ] {
-        create.refuses(argument, bad);
+        create.refuses(argument, &bad);
     }
     let list = case::<ListServices>(json!({}));
-    list.refuses("limit", json!(u64::from(u32::MAX) + 1));
+    list.refuses("limit", &json!(u64::from(u32::MAX) + 1));
 }
 
 #[test]
 fn another_host_is_answered_with_the_one_that_there_is() {
     for name in ["create_repo", "get_git_token", "create_service"] {
         let case = cases().into_iter().find(|case| case.name == name).unwrap();
-        let text = case.refuses("host", json!("github.com"));
+        let text = case.refuses("host", &json!("github.com"));
         assert!(text.contains("not supported") && text.contains("call create_repo"), "{text}");
         case.with("host", json!("inkstone")).unwrap();
     }
@@ -345,7 +345,7 @@ fn a_deployment_id_is_refused_unless_it_can_be_one() {
         "dep_01jdezx2k7e5m8w3r4t6y9a0bC",
         "dep_' OR 1=1 --",
     ] {
-        cancel.refuses("deployment_id", json!(bad));
+        cancel.refuses("deployment_id", &json!(bad));
     }
 }
 

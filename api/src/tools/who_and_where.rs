@@ -17,7 +17,7 @@ impl Tool for Whoami {
     type Answer = inkstone_deployer::Whoami;
 
     async fn call(self, deployer: &Deployer, caller: &Caller) -> Result<Self::Answer, Refusal> {
-        deployer.whoami(caller).await
+        deployer.whoami(caller)
     }
 }
 
