@@ -8,7 +8,8 @@ const DEFAULT_FILTER: &str = "info,rmcp=warn";
 
 /// Starts logging; `INKSTONE_LOG` filters (`info`, `inkstone_deployer=debug`, …).
 pub(crate) fn init(json: bool) {
-    let filter = EnvFilter::try_from_env("INKSTONE_LOG").unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
+    let filter =
+        EnvFilter::try_from_env("INKSTONE_LOG").unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

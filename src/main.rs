@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => run(demo::demo(args)),
         Command::Render(args) => render::render(&args),
         Command::Verify(args) => verify::verify(&args),
-        Command::Workspace(args) => run(workspace::workspace(args)),
+        Command::Workspace(args) => workspace::workspace(&args),
         Command::Key(args) => run(key::key(args)),
         Command::Hook(args) => hook::hook(&args),
     };

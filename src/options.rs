@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use inkstone_api::DEFAULT_CALLS_PER_SECOND;
 use inkstone_spec::{Hostname, ImageRegistry, KubernetesName, Region};
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -60,6 +61,8 @@ serve_options! {
     workers: usize, "INKSTONE_WORKERS", "N";
     /// How many deployments of one workspace are built at a time. [default: 4]
     workspace_cap: u32, "INKSTONE_WORKSPACE_CAP", "N";
+    /// How many tool calls a second one key may make; 0: as many as it likes. [default: 100]
+    calls_per_second: u32, "INKSTONE_CALLS_PER_SECOND", "N";
     /// A registry to push images to, host[:port][/path]. [default: the data directory]
     registry: ImageRegistry, "INKSTONE_REGISTRY", "REGISTRY";
     /// Reach the registry by plain HTTP.
@@ -90,6 +93,7 @@ pub(crate) struct ServeConfig {
     pub(crate) templates: Option<PathBuf>,
     pub(crate) workers: usize,
     pub(crate) workspace_cap: u32,
+    pub(crate) calls_per_second: u32,
     pub(crate) registry: Option<RegistryConfig>,
     pub(crate) region: Region,
     pub(crate) apps_domain: Hostname,
@@ -131,7 +135,7 @@ impl ServeOptions {
             (None, None, None) if all.registry_insecure.is_none() => None,
             _ => bail!("registry options need --registry: give it, or drop them"),
         };
-        let public_url = all.public_url.map(public_url).transpose()?;
+        let public_url = all.public_url.as_deref().map(public_url).transpose()?;
         let workers = all.workers.unwrap_or(DEFAULT_WORKERS);
         let workspace_cap = all.workspace_cap.unwrap_or(DEFAULT_WORKSPACE_CAP);
         if workers == 0 || workspace_cap == 0 {
@@ -145,6 +149,7 @@ impl ServeOptions {
             templates: all.templates,
             workers,
             workspace_cap,
+            calls_per_second: all.calls_per_second.unwrap_or(DEFAULT_CALLS_PER_SECOND),
             registry,
             region: all.region.map_or_else(|| DEFAULT_REGION.parse(), Ok)?,
             apps_domain: all.apps_domain.map_or_else(|| DEFAULT_APPS_DOMAIN.parse(), Ok)?,
@@ -172,7 +177,7 @@ fn read(path: &Path) -> anyhow::Result<ServeOptions> {
 }
 
 /// A base URL without user, query, path or trailing slash.
-fn public_url(url: String) -> anyhow::Result<String> {
+fn public_url(url: &str) -> anyhow::Result<String> {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     let authority = rest.map(|rest| rest.strip_suffix('/').unwrap_or(rest));
     let plain = |text: &str| {
@@ -183,7 +188,7 @@ fn public_url(url: String) -> anyhow::Result<String> {
             "{url:?} is not a base URL: use scheme and host alone, for example https://inkstone.example.com"
         );
     }
-    Ok(url.strip_suffix('/').map_or(url.clone(), str::to_owned))
+    Ok(url.strip_suffix('/').unwrap_or(url).to_owned())
 }
 
 #[cfg(test)]
@@ -214,11 +219,11 @@ mod tests {
 
     #[test]
     fn a_public_url_is_scheme_and_host_alone() {
-        assert_eq!(public_url("https://a.example/".into()).unwrap(), "https://a.example");
+        assert_eq!(public_url("https://a.example/").unwrap(), "https://a.example");
         for url in
             ["a.example", "ftp://a", "https://u:p@a", "https://a/x", "https://a?x", "https://"]
         {
-            assert!(public_url(url.into()).is_err(), "{url}");
+            assert!(public_url(url).is_err(), "{url}");
         }
     }
 }

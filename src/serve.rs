@@ -43,7 +43,10 @@ pub(crate) async fn serve(args: ServeArgs) -> anyhow::Result<Verdict> {
     let listener = listener::bind(config.listen).await?;
     let address = listener.address;
     let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
-    let api = ApiConfig::for_public_url(&public_url)?;
+    let api = ApiConfig {
+        calls_per_second: config.calls_per_second,
+        ..ApiConfig::for_public_url(&public_url)?
+    };
 
     let (deployer, start) = open(&config, &data, &public_url).await?;
     let git = inkstone_githost::router(

@@ -7,13 +7,13 @@ use crate::output::{json, line, table};
 use anyhow::Context as _;
 use inkstone_deployer::{Tool, add_workspace};
 
-pub(crate) async fn workspace(args: WorkspaceArgs) -> anyhow::Result<Verdict> {
-    match args.command {
+pub(crate) fn workspace(args: &WorkspaceArgs) -> anyhow::Result<Verdict> {
+    match &args.command {
         WorkspaceCommand::Add { name, data } => {
             let state = DataDir::open(&data.data)?.state()?;
             let regions = state.main()?.regions()?;
             let region = regions.first().context("the state repo has no cluster")?;
-            if add_workspace(&state, region, &name, &actor()?, &Tool::new("workspace add"))? {
+            if add_workspace(&state, region, name, &actor()?, &Tool::new("workspace add"))? {
                 line(format_args!("workspace {name} added in {region}, with a project default"));
                 line(format_args!(
                     "next: inkstone key create {name}-agent --workspace {name} --data {}",
@@ -35,7 +35,7 @@ pub(crate) async fn workspace(args: WorkspaceArgs) -> anyhow::Result<Verdict> {
                 let regions: Vec<String> = regions.iter().map(ToString::to_string).collect();
                 rows.push((name.to_string(), regions, projects.len(), services));
             }
-            if as_json {
+            if *as_json {
                 let list: Vec<_> = rows
                     .iter()
                     .map(|(name, regions, projects, services)| {

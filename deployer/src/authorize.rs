@@ -107,6 +107,8 @@ mod tests {
         })
     }
 
+    type Row<'a> = (&'a str, &'a Credential, Action, Object<'a>, Result<(), Denial>);
+
     #[test]
     fn every_credential_may_do_exactly_what_the_table_says() {
         let acme = "acme".parse::<WorkspaceName>().unwrap();
@@ -125,7 +127,7 @@ mod tests {
         let operator = key("read,state:push", &["*"]);
         let pusher = key("read,state:push", &["acme"]);
         let token = Credential::GitToken(site.clone());
-        let table: &[(&str, &Credential, Action, Object<'_>, Result<(), Denial>)] = &[
+        let table: &[Row<'_>] = &[
             ("a reader reads", &reader, Read, workspace, Ok(())),
             ("a reader clones", &reader, Fetch, repo, Ok(())),
             ("a reader sees no values", &reader, ReadEnv, workspace, lacks(Scope::EnvRead)),

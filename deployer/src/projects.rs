@@ -10,7 +10,7 @@ use inkstone_store::WorkspaceGrant;
 
 impl Deployer {
     /// Who the caller is.
-    pub async fn whoami(&self, caller: &Caller) -> Result<Whoami, Refusal> {
+    pub fn whoami(&self, caller: &Caller) -> Result<Whoami, Refusal> {
         let key = caller.key();
         Ok(Whoami {
             key: key.name.to_string(),

@@ -18,7 +18,7 @@ pub struct Refusal {
     /// What to do next.
     pub suggestion: String,
     /// What is there, when that is what the caller needs to go on.
-    pub state: Option<Value>,
+    pub state: Option<Box<Value>>,
 }
 
 impl Refusal {
@@ -32,7 +32,7 @@ impl Refusal {
     }
 
     pub(crate) fn with_state(mut self, state: Option<Value>) -> Self {
-        self.state = state;
+        self.state = state.map(Box::new);
         self
     }
 
@@ -76,6 +76,12 @@ impl Refusal {
                 "Too many others are writing to the state repo.",
                 "Try again in a few seconds.",
             ),
+            CommitError::Unlawful(findings) => {
+                for finding in &findings {
+                    tracing::error!(%finding, "a planned change breaks a law");
+                }
+                Self::internal("a planned change breaks a law of the state repo", &findings.len())
+            }
             CommitError::Unchecked(findings) => {
                 for finding in &findings {
                     tracing::error!(%finding, "main does not pass the checks");

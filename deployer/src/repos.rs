@@ -7,7 +7,7 @@ use crate::{Action, BranchView, Caller, Deployer, Refusal, RepoAccess, RepoView,
 use inkstone_spec::{GitToken, RepoRef, WorkspaceName};
 use inkstone_store::NewGitToken;
 
-/// How long a git token is good: 90 days, in milliseconds. get_git_token makes a new one at any time.
+/// How long a git token is good: 90 days, in milliseconds. `get_git_token` makes a new one at any time.
 const TOKEN_LIFETIME_MS: i64 = 90 * 24 * 60 * 60 * 1000;
 
 impl Deployer {

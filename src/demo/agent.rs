@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// How long a deployment may take here.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How often an agent asks.
 const INTERVAL: Duration = Duration::from_millis(25);
 
@@ -42,29 +42,32 @@ impl Agent {
 
     /// Asks for a service until its newest deployment is committed.
     pub(crate) async fn wait_until_committed(&self, name: &str) -> anyhow::Result<Value> {
-        self.wait(name, |service| service["deployment"]["status"] == "committed").await
+        self.wait(name, |_| true).await
     }
 
     /// Asks for a service until this source commit is released.
     pub(crate) async fn wait_for_source(&self, name: &str, commit: &str) -> anyhow::Result<Value> {
-        self.wait(name, |service| {
-            service["deployment"]["status"] == "committed"
-                && service["deployment"]["source_commit"] == commit
-        })
-        .await
+        self.wait(name, |deployment| said(deployment, "source_commit") == commit).await
     }
 
-    async fn wait(&self, name: &str, done: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
+    /// Asks for a service until its newest deployment is committed and `right`.
+    async fn wait(&self, name: &str, right: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
         let end = Instant::now() + PATIENCE;
         loop {
             let service = self.call("get_service", json!({ "name": name })).await?;
-            if done(&service) {
+            let deployment = service.get("deployment").unwrap_or(&Value::Null);
+            let status = said(deployment, "status");
+            if status == "committed" && right(deployment) {
                 return Ok(service);
             }
-            if service["deployment"]["status"] == "failed" || Instant::now() > end {
-                bail!("the deployment did not get there: {}", service["deployment"]);
+            if status == "failed" || Instant::now() > end {
+                bail!("the deployment did not get there: {deployment}");
             }
             sleep(INTERVAL).await;
         }
     }
+}
+
+fn said<'a>(value: &'a Value, key: &str) -> &'a str {
+    value.get(key).and_then(Value::as_str).unwrap_or_default()
 }

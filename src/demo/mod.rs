@@ -43,7 +43,7 @@ async fn show(folder: &Path) -> anyhow::Result<Verdict> {
         "The answer has a remote with a token in it; the token is only ever stored as a hash.",
     );
     let repo = agent.call("create_repo", json!({"name": "site"})).await?;
-    let remote = text(&repo, "git_remote")?;
+    let remote = text(&repo, "/git_remote")?;
 
     step(
         3,
@@ -65,11 +65,11 @@ async fn show(folder: &Path) -> anyhow::Result<Verdict> {
             json!({"name": "site", "repo": "site", "env_vars": [{"key": "GREETING", "value": "hello"}]}),
         )
         .await?;
-    quote(&format!("state commit {}", short(&text(&created, "commit")?)));
-    quote(&format!("url {}", text(&created, "url")?));
+    quote(&format!("state commit {}", short(&text(&created, "/commit")?)));
+    quote(&format!("url {}", text(&created, "/url")?));
     let first = agent.wait_until_committed("site").await?;
-    quote(&format!("built {}", text(&first["release"], "image")?));
-    quote(&format!("committed as {}", short(&text(&first["deployment"], "commit")?)));
+    quote(&format!("built {}", text(&first, "/release/image")?));
+    quote(&format!("committed as {}", short(&text(&first, "/deployment/commit")?)));
 
     step(
         5,
@@ -79,7 +79,7 @@ async fn show(folder: &Path) -> anyhow::Result<Verdict> {
     publish(&site, "second version")?;
     quote(&site.push(&remote)?);
     let second = agent.wait_for_source("site", &site.head()?).await?;
-    let deploy = text(&second["deployment"], "commit")?;
+    let deploy = text(&second, "/deployment/commit")?;
 
     step(
         6,
@@ -100,7 +100,7 @@ async fn show(folder: &Path) -> anyhow::Result<Verdict> {
     quote(&state.push("origin")?);
     let reverted = agent.call("get_service", json!({"name": "site"})).await?;
     let (before, now) =
-        (text(&first["release"], "source_commit")?, text(&reverted["release"], "source_commit")?);
+        (text(&first, "/release/source_commit")?, text(&reverted, "/release/source_commit")?);
     anyhow::ensure!(before == now, "the revert did not bring {before} back: it is {now}");
     quote(&format!("the release is {} again, as in step 4", short(&now)));
 
@@ -136,11 +136,10 @@ fn quote(text: &str) {
     }
 }
 
-fn text(value: &Value, key: &str) -> anyhow::Result<String> {
-    value[key]
-        .as_str()
-        .map(str::to_owned)
-        .with_context(|| format!("the answer has no {key}: {value}"))
+/// The text at a JSON pointer (RFC 6901).
+fn text(value: &Value, pointer: &str) -> anyhow::Result<String> {
+    let text = value.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    text.with_context(|| format!("the answer has no {pointer}: {value}"))
 }
 
 fn short(commit: &str) -> &str {

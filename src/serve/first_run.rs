@@ -45,16 +45,13 @@ impl Start {
             line("");
         }
         let Some(key) = &self.key else { return };
-        let shown = match &self.key_file {
-            Some(path) => {
-                line(format_args!("The API key is in {}.", path.display()));
-                "<key>".to_owned()
-            }
-            None => {
-                line("The API key, shown this once; it may do everything:");
-                line(format_args!("  {}", key.expose()));
-                key.expose().to_owned()
-            }
+        let shown = if let Some(path) = &self.key_file {
+            line(format_args!("The API key is in {}.", path.display()));
+            "<key>"
+        } else {
+            line("The API key, shown this once; it may do everything:");
+            line(format_args!("  {}", key.expose()));
+            key.expose()
         };
         line("");
         line("Connect an MCP client:");

@@ -2,8 +2,13 @@
 //! on the commits and trees of the state repo, and every state repo that is left behind must pass
 //! `inkstone verify`.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
-#![expect(clippy::expect_used, reason = "a test that cannot go on should stop")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on should stop"
+)]
 
 mod bad_input;
 mod catalogue;

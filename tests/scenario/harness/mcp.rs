@@ -69,6 +69,7 @@ impl Mcp {
         error
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "arguments are written where they are used")]
     pub(crate) fn call(&mut self, tool: &str, arguments: Value) -> Value {
         self.ask(&json!({"op": "call", "name": tool, "arguments": arguments}))
     }

@@ -149,6 +149,7 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+#[expect(clippy::zombie_processes, reason = "whoever gets the child waits for it")]
 fn spawn(folder: &Path, listen: &str) -> (Child, Receiver<String>, String) {
     let mut child = binary()
         .args(["serve", "--listen", listen, "--data"])
@@ -165,7 +166,7 @@ fn spawn(folder: &Path, listen: &str) -> (Child, Receiver<String>, String) {
     std::thread::spawn(move || {
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
             // Captured by the test runner; shown when the test fails.
-            eprintln!("server: {line}");
+            say(&line);
             if sender.send(line).is_err() {
                 break;
             }
@@ -182,4 +183,9 @@ fn spawn(folder: &Path, listen: &str) -> (Child, Receiver<String>, String) {
         }
         said.push(line);
     }
+}
+
+#[expect(clippy::print_stderr, reason = "the test runner captures it")]
+fn say(line: &str) {
+    eprintln!("server: {line}");
 }
