@@ -98,6 +98,10 @@ impl DataDir {
     pub(crate) fn identities(&self) -> anyhow::Result<Identities> {
         let path = self.root.join("age-identity.txt");
         if !path.exists() {
+            // A new one could not open what is sealed already.
+            if self.state_git_dir().exists() {
+                bail!("{} is missing: restore it from a backup", path.display());
+            }
             Identities::new(Identity::generate()?, Vec::new()).save(&path)?;
         }
         Ok(Identities::load(&path)?)
@@ -105,13 +109,17 @@ impl DataDir {
 
     /// The state repo of a server that was started before.
     pub(crate) fn state(&self) -> anyhow::Result<StateRepo> {
-        let signer = Signer::load(&self.signing_key())?;
+        let path = self.signing_key();
+        if !path.exists() {
+            bail!("{} is missing: restore it from a backup", path.display());
+        }
+        let signer = Signer::load(&path)?;
         let public = signer.public().clone();
-        let state = StateRepo::open(&self.root.join("state.git"), signer)?;
+        let state = StateRepo::open(&self.state_git_dir(), signer)?;
         if !state.main()?.inkstone()?.spec.signing_keys.contains(&public) {
             bail!(
                 "{} is not among the signing keys of inkstone.yaml: restore the key file, or push a commit that lists {public}",
-                self.signing_key().display()
+                path.display()
             );
         }
         Ok(state)
@@ -122,7 +130,7 @@ impl DataDir {
         &self,
         founding: &Founding<'_>,
     ) -> anyhow::Result<(StateRepo, bool)> {
-        let git_dir = self.root.join("state.git");
+        let git_dir = self.state_git_dir();
         if git_dir.exists() {
             return Ok((self.state()?, false));
         }
@@ -150,6 +158,10 @@ impl DataDir {
         fs::set_permissions(&fresh, fs::Permissions::from_mode(0o755))?;
         fs::rename(&fresh, &path)?;
         Ok(hooks)
+    }
+
+    fn state_git_dir(&self) -> PathBuf {
+        self.root.join("state.git")
     }
 
     fn signing_key(&self) -> PathBuf {

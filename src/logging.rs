@@ -1,18 +1,20 @@
 //! Structured logs on standard error.
 
+use inkstone_api::is_loggable;
 use std::io::IsTerminal as _;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{EnvFilter, filter_fn};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// What is logged when nobody chose: the protocol library speaks at every request.
-const DEFAULT_FILTER: &str = "info,rmcp=warn";
-
-/// Starts logging; `INKSTONE_LOG` filters (`info`, `inkstone_deployer=debug`, …).
+/// Starts logging; `INKSTONE_LOG` filters (`info`, `inkstone_deployer=debug`, …). Whatever it asks for,
+/// whole messages of clients, which hold secrets, are never logged.
 pub(crate) fn init(json: bool) {
-    let filter =
-        EnvFilter::try_from_env("INKSTONE_LOG").unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let filter = EnvFilter::try_from_env("INKSTONE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
-    if json { builder.json().init() } else { builder.init() }
+    let lines = if json { lines.json().boxed() } else { lines.boxed() };
+    tracing_subscriber::registry()
+        .with(lines.with_filter(filter_fn(is_loggable)).with_filter(filter))
+        .init();
 }

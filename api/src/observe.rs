@@ -6,6 +6,7 @@ use crate::request_id::HEADER;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
+use inkstone_deployer::in_request;
 use std::sync::Arc;
 use std::time::Instant;
 use tracing::Instrument as _;
@@ -25,7 +26,8 @@ pub(crate) async fn observe(
     let span = tracing::info_span!("request", %id, method = %request.method(), path = request.uri().path());
     request.extensions_mut().insert(id.clone());
     let started = Instant::now();
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let work = in_request(id.to_string(), next.run(request));
+    let mut response = work.instrument(span.clone()).await;
     if let Some(value) = id.header_value() {
         response.headers_mut().insert(HEADER, value);
     }

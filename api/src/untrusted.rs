@@ -1,17 +1,7 @@
-//! Text that a build or a repository wrote, made safe to show to a terminal and to an agent.
+//! What other people wrote, inside an answer.
 
+use inkstone_spec::printable;
 use serde_json::Value;
-
-/// One line without terminal escapes, control characters, and characters that nobody sees: those
-/// would let a log rewrite what stands around it, or speak to an agent behind its user's back.
-pub(crate) fn printable(line: &str) -> String {
-    anstream::adapter::strip_str(line)
-        .to_string()
-        .chars()
-        .map(|c| if c == '\t' { ' ' } else { c })
-        .filter(|c| !c.is_control() && !is_invisible(*c))
-        .collect()
-}
 
 /// Every text in `value`, made printable.
 pub(crate) fn clean(value: &mut Value) {
@@ -23,48 +13,14 @@ pub(crate) fn clean(value: &mut Value) {
     }
 }
 
-/// Bidirectional controls (Unicode UAX #9, 2), zero-width characters, line separators and tags.
-fn is_invisible(c: char) -> bool {
-    matches!(
-        c,
-        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' | '\u{e0000}'..='\u{e007f}'
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn terminal_escapes_are_dropped_whole() {
-        assert_eq!(printable("a\u{1b}[31;1mred\u{1b}[0m\tb\r\n"), "ared b");
-        assert_eq!(
-            printable("\u{1b}]0;owned\u{7}title \u{1b}]8;;http://x\u{1b}\\link"),
-            "title link"
-        );
-    }
-
-    #[test]
-    fn characters_that_hide_or_reorder_text_are_dropped() {
-        assert_eq!(printable("x\u{202e}gpj.exe\u{2066}"), "xgpj.exe");
-        assert_eq!(printable("ok\u{e0069}\u{e0067}\u{e006e}\u{200b}"), "ok");
-        assert_eq!(printable("déployé → ✓"), "déployé → ✓");
-    }
 
     #[test]
     fn every_text_of_a_value_is_cleaned() {
         let mut value = serde_json::json!({"a": ["\u{1b}[2Jx", 1], "b": {"c": "y\u{7}"}});
         clean(&mut value);
         assert_eq!(value, serde_json::json!({"a": ["x", 1], "b": {"c": "y"}}));
-    }
-
-    proptest! {
-        #[test]
-        fn nothing_unprintable_is_left(line in any::<String>()) {
-            let shown = printable(&line);
-            prop_assert!(!shown.chars().any(|c| c.is_control() || is_invisible(c)));
-        }
     }
 }

@@ -4,9 +4,25 @@ use crate::{Action, Credential, Denial, Object, Refusal, authorize};
 use inkstone_spec::{RepoRef, WorkspaceName};
 use inkstone_state::{Actor, Tool};
 use inkstone_store::{KeyRecord, WorkspaceGrant};
+use uuid::Uuid;
 
 /// The workspace that a key acts in when it says no other.
 const DEFAULT_WORKSPACE: &str = "main";
+
+tokio::task_local! {
+    /// The id of the request that a task works for.
+    static REQUEST_ID: String;
+}
+
+/// Does `work` as a part of the request `id`: what it causes carries that id.
+pub async fn in_request<F: Future>(id: String, work: F) -> F::Output {
+    REQUEST_ID.scope(id, work).await
+}
+
+/// The id of the request that this task works for; a new one outside of any.
+pub(crate) fn request_id() -> String {
+    REQUEST_ID.try_with(Clone::clone).unwrap_or_else(|_| Uuid::now_v7().to_string())
+}
 
 /// One authenticated request.
 #[derive(Clone, Debug)]

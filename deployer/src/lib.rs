@@ -26,7 +26,7 @@ mod worker;
 
 pub use admin::{NewKeyRequest, add_workspace, bootstrap_key, create_key, use_templates};
 pub use authorize::{Action, Credential, Denial, Object, authorize};
-pub use caller::Caller;
+pub use caller::{Caller, in_request};
 pub use pushes::{GitAuthorizer, GitSink, Pusher};
 pub use refusal::Refusal;
 pub use services::{CreateService, GetService};

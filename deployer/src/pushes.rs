@@ -1,11 +1,11 @@
 //! What the git server asks: who may reach a repository, and what a push means.
 
+use crate::caller::request_id;
 use crate::queue::Origin;
 use crate::{Action, Denial, Deployer, Object, Refusal, authorize};
 use inkstone_githost::{Access, Authorizer, Denied, Operation, Push, PushSink, RepoPath};
 use inkstone_spec::{BranchName, CommitId, KeyName, RepoRef, Trigger};
 use inkstone_state::ServiceFiles;
-use uuid::Uuid;
 
 /// Through what a push comes, in commits and logs.
 const TOOL: &str = "git push";
@@ -76,7 +76,7 @@ impl Authorizer for GitAuthorizer {
                 (inner.state.git_dir().to_owned(), Some(hooks))
             }
         };
-        let request_id = Uuid::now_v7().to_string();
+        let request_id = request_id();
         tracing::info!(%request_id, actor = %name, %repo, ?operation, "git request");
         let actor = Pusher { name, request_id };
         Ok(Access { git_dir, hooks_dir, hook_env: Vec::new(), actor })

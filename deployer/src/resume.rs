@@ -1,12 +1,12 @@
 //! After a start: events that a crash swallowed are found again by looking at the world.
 
+use crate::caller::request_id;
 use crate::queue::Origin;
 use crate::services::names_in;
 use crate::{Deployer, Refusal};
 use inkstone_spec::{CommitId, KeyName, RepoRef, ServiceRef, Trigger};
 use inkstone_state::{ServiceFiles, Snapshot, history};
 use std::collections::HashSet;
-use uuid::Uuid;
 
 /// Who acts when nobody asked anew.
 const ACTOR: &str = "inkstone";
@@ -50,7 +50,7 @@ impl Deployer {
             let origin = Origin {
                 actor: KeyName::new(ACTOR)?,
                 tool: TOOL.to_owned(),
-                request_id: Uuid::now_v7().to_string(),
+                request_id: request_id(),
             };
             self.enqueue_as(origin, &files, Trigger::GitPush, head).await?;
             queued += 1;

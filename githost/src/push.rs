@@ -1,7 +1,7 @@
 //! What a push changed, and who is told.
 
 use crate::RepoPath;
-use inkstone_spec::{BranchName, CommitId};
+use inkstone_spec::{BranchName, CommitId, printable};
 use std::future::Future;
 use std::sync::Arc;
 
@@ -56,47 +56,23 @@ impl<Actor: Send, T: PushSink<Actor>> PushSink<Actor> for Arc<T> {
 
 /// The lines as they may reach a terminal.
 pub(crate) fn printable_lines(lines: &[String]) -> impl Iterator<Item = String> {
-    lines.iter().take(MAX_LINES).map(|line| printable(line))
+    lines.iter().take(MAX_LINES).map(|line| bounded_printable(line))
 }
 
-/// One line without terminal escapes, control characters and characters that reorder text.
-pub(crate) fn printable(line: &str) -> String {
-    let mut out = String::with_capacity(line.len());
-    let mut chars = line.chars().peekable();
-    while let Some(c) = chars.next() {
-        if c == '\u{1b}' && chars.next_if_eq(&'[').is_some() {
-            // A control sequence (ECMA-48, 5.4) ends at its first character from @ to ~.
-            let _ = chars.by_ref().find(|c| ('@'..='~').contains(c));
-        } else if !c.is_control() && !is_reordering(c) {
-            out.push(c);
-        }
+/// One line, made printable and cut to its limit.
+pub(crate) fn bounded_printable(line: &str) -> String {
+    let mut out = printable(line);
+    if let Some((end, _)) = out.char_indices().nth(MAX_LINE_CHARS) {
+        out.truncate(end);
+        out.push('…');
     }
-    match out.char_indices().nth(MAX_LINE_CHARS) {
-        Some((end, _)) => {
-            out.truncate(end);
-            out.push('…');
-            out
-        }
-        None => out,
-    }
-}
-
-/// Bidirectional formatting characters (Unicode UAX #9, 2).
-fn is_reordering(c: char) -> bool {
-    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    out
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    #[test]
-    fn terminal_escapes_and_reordering_characters_are_dropped() {
-        assert_eq!(printable("a\u{1b}[31;1mred\u{1b}[0m\tb\r\nc\u{7}"), "aredbc");
-        assert_eq!(printable("x\u{202e}gpj.exe \u{9b}2J"), "xgpj.exe 2J");
-        assert_eq!(printable("déployé → ✓"), "déployé → ✓");
-    }
 
     #[test]
     fn a_branch_is_told_from_a_tag_of_the_same_name() {
@@ -109,8 +85,8 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_printed_is_short_and_has_no_control_character(line in any::<String>()) {
-            let shown = printable(&line);
-            prop_assert!(!shown.chars().any(|c| c.is_control() || is_reordering(c)));
+            let shown = bounded_printable(&line);
+            prop_assert!(!shown.chars().any(char::is_control));
             prop_assert!(shown.chars().count() <= MAX_LINE_CHARS + 1);
         }
     }

@@ -5,7 +5,7 @@
 //! be refused is refused at the listing.
 
 use crate::Denied;
-use crate::push::printable;
+use crate::push::bounded_printable;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -98,7 +98,7 @@ impl From<Denied> for Refusal {
     fn from(denied: Denied) -> Self {
         match denied {
             Denied::Unauthenticated => Self::Unauthenticated,
-            Denied::Forbidden { message } => Self::Forbidden(printable(&message)),
+            Denied::Forbidden { message } => Self::Forbidden(bounded_printable(&message)),
             Denied::NotFound => Self::NoSuchRepo,
             Denied::Unavailable => Self::Unavailable,
         }

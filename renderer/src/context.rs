@@ -109,9 +109,9 @@ impl ProjectContext {
         Self {
             place: Place::new(input.cluster, &metadata.project_ref()),
             quota: Quota {
-                pods: quantity::count(spec.quota.pods),
-                cpu: quantity::count(spec.quota.vcpus),
-                memory: quantity::gibibytes(spec.quota.memory_gi),
+                pods: quantity::count(spec.quota.pods.get()),
+                cpu: quantity::count(spec.quota.vcpus.get()),
+                memory: quantity::gibibytes(spec.quota.memory_gi.get()),
             },
         }
     }

@@ -7,8 +7,8 @@ use zeroize::Zeroizing;
 
 /// How many variables one service may have.
 pub const MAX_ENV_KEYS: usize = 200;
-/// The longest value, in bytes. All values of a service fit into one Kubernetes Secret (1 MiB) only
-/// together with [`MAX_ENV_TOTAL_BYTES`](EnvValue::MAX_TOTAL_BYTES).
+/// The longest value, in bytes; [`EnvValue::MAX_TOTAL_BYTES`] bounds all values of a service together,
+/// so that they fit into one Kubernetes Secret (1 MiB).
 pub const MAX_ENV_VALUE_BYTES: usize = 32 * 1024;
 
 validated_string! {

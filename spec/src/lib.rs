@@ -17,6 +17,7 @@ mod intent;
 mod layout;
 mod names;
 mod paths;
+mod printable;
 pub mod schema;
 mod size;
 mod text;
@@ -42,7 +43,8 @@ pub use names::{
     Recipient, Region, RepoName, RepoRef, ServiceName, ServiceRef, SigningKey, WorkspaceName,
 };
 pub use paths::RelativeDir;
-pub use size::{Memory, Port, Replicas, UserId, Vcpus};
+pub use printable::printable;
+pub use size::{Memory, MemoryQuota, PodQuota, Port, Replicas, UserId, VcpuQuota, Vcpus};
 
 /// The layout of the state repo that this version reads and writes.
 pub const LAYOUT_VERSION: u32 = 1;

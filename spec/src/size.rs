@@ -76,6 +76,34 @@ bounded! {
     UserId(u32), "user id", 1..=2_147_483_647u32, allowed: "a number from 1 to 2147483647", example: "65532"
 }
 
+bounded! {
+    /// The most pods of a project.
+    PodQuota(u32), "pod quota", 1..=1000u32, allowed: "a number from 1 to 1000", example: "200"
+}
+bounded! {
+    /// The most CPU of a project, in whole cores.
+    VcpuQuota(u32), "vCPU quota", 1..=1000u32, allowed: "a number from 1 to 1000", example: "40"
+}
+bounded! {
+    /// The most memory of a project, in GiB.
+    MemoryQuota(u32), "memory quota", 1..=4000u32, allowed: "a number from 1 to 4000 (GiB)", example: "40"
+}
+
+impl PodQuota {
+    /// What a new project gets.
+    pub const DEFAULT: Self = Self(200);
+}
+
+impl VcpuQuota {
+    /// What a new project gets.
+    pub const DEFAULT: Self = Self(40);
+}
+
+impl MemoryQuota {
+    /// What a new project gets.
+    pub const DEFAULT: Self = Self(40);
+}
+
 /// Defines an enum whose variants are fixed strings.
 macro_rules! choice {
     ($(#[$doc:meta])* $name:ident, $what:literal, allowed: $allowed:literal, example: $example:literal,

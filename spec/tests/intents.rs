@@ -1,7 +1,5 @@
 //! Intent files: they read back, refuse what they do not know, and their schemas are up to date.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
-
 use inkstone_spec::*;
 use std::path::Path;
 
@@ -53,6 +51,22 @@ fn what_a_file_does_not_say_right_is_refused_with_its_place() {
         let text = SERVICE.replace(from, to);
         let error = yaml::parse::<Service>(text.as_bytes()).unwrap_err().to_string();
         assert!(error.contains(says), "{to}: {error}");
+    }
+}
+
+#[test]
+fn a_quota_out_of_range_is_refused() {
+    let project = |pods: i64| {
+        format!(
+            "apiVersion: inkstone.dev/v1\nkind: Project\nmetadata: {{workspace: main, name: default}}\n\
+             spec: {{isolation: restricted, quota: {{pods: {pods}, vcpus: 1, memoryGi: 1}}}}\n\
+             release: {{templates: \"sha256:{}\"}}\n",
+            "0".repeat(64)
+        )
+    };
+    assert!(yaml::parse::<Project>(project(1000).as_bytes()).is_ok());
+    for pods in [0, -1, 1001] {
+        assert!(yaml::parse::<Project>(project(pods).as_bytes()).is_err(), "{pods}");
     }
 }
 

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 /// What is hostile as a name and yet a plain branch or directory.
 const FINE_IN_A_TREE: [&str; 3] = [".gitmodules", "A_b", "-x"];
 
-/// Attack cases 1 to 5, 9, 16, 17 and 20, as one string each.
+/// Path tricks, confusable and invisible characters, options, URLs that run something, YAML, templates and
+/// trailers, one string each.
 const HOSTILE: [&str; 24] = [
     "../other",
     "/etc/passwd",

@@ -113,3 +113,26 @@ fn a_git_token_is_good_for_its_repo_alone() {
         .refused(&["ls-remote", &world.server.with_credential("mlg_forged", "/git/main/site.git")]);
     assert!(said.contains("Authentication failed") || said.contains("could not read"), "{said}");
 }
+
+#[test]
+fn no_secret_reaches_the_log_whatever_the_operator_asks_it_to_say() {
+    let mut world = World::deployed();
+    world.server.stop();
+    world.server.start_again_with(&[("INKSTONE_LOG", "trace")]);
+    world.agent.reconnect();
+    let token = world.agent.ok("get_git_token", json!({"name": "site"}));
+    world.agent.ok(
+        "create_service",
+        json!({"name": "other", "repo": "site", "env_vars": [{"key": "A", "value": "hunter2-hunter2"}]}),
+    );
+    world.agent.ok("get_service", json!({"name": "other", "include_env": true}));
+    world.push("two");
+    world.server.stop();
+    let log = world.server.rest_of_log();
+    let token =
+        token["git_remote"].as_str().unwrap().split(':').nth(2).unwrap().split('@').next().unwrap();
+    assert!(log.contains("create_service"), "the log says what happened");
+    for secret in ["hunter2-hunter2", token, &world.server.key, &world.remote] {
+        assert!(!log.contains(secret), "{secret} is in the log");
+    }
+}

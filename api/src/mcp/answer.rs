@@ -16,7 +16,7 @@ pub(crate) fn answer(outcome: Result<Value, Refusal>) -> CallToolResult {
 
 /// `{code, message, suggestion, state?}`. Its texts may quote what a build or a repository wrote.
 fn refused(refusal: Refusal) -> CallToolResult {
-    let mut text = untrusted::printable(&refusal.to_string());
+    let mut text = inkstone_spec::printable(&refusal.to_string());
     let mut content = json!({
         "code": refusal.code,
         "message": refusal.message,

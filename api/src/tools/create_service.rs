@@ -56,11 +56,9 @@ impl Tool for CreateService {
     async fn call(self, deployer: &Deployer, caller: &Caller) -> Result<ServiceCreated, Refusal> {
         let SourceHost::Inkstone = self.host;
         let service = whereabouts::service(caller, self.workspace, self.project, self.name)?;
-        if let Some(region) = &self.region {
-            whereabouts::check_region(deployer, caller, &service.workspace, region).await?;
-        }
         let request = inkstone_deployer::CreateService {
             service,
+            region: self.region,
             repo: self.repo,
             branch: self.branch,
             build: Build {

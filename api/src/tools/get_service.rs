@@ -2,8 +2,8 @@
 
 use super::arguments::arguments;
 use super::{Effect, Tool, whereabouts};
-use crate::untrusted::printable;
 use inkstone_deployer::{Caller, Deployer, DeploymentView, Refusal, ServiceView};
+use inkstone_spec::printable;
 use inkstone_spec::{ProjectName, ServiceName, WorkspaceName};
 
 arguments! {

@@ -1,8 +1,8 @@
 //! Which workspace, project and service a call means.
 
-use inkstone_deployer::{Caller, Deployer, Refusal};
+use inkstone_deployer::{Caller, Refusal};
 use inkstone_spec::{
-    ProjectName, ProjectRef, Region, RepoName, RepoRef, ServiceName, ServiceRef, WorkspaceName,
+    ProjectName, ProjectRef, RepoName, RepoRef, ServiceName, ServiceRef, WorkspaceName,
 };
 
 /// The workspace that was named, or the one that the caller's key means.
@@ -39,25 +39,4 @@ pub(crate) fn repo(
     repo: RepoName,
 ) -> Result<RepoRef, Refusal> {
     Ok(RepoRef { workspace: workspace(caller, named)?, repo })
-}
-
-/// Refuses a region in which the workspace does not run. A workspace that the caller does not see is
-/// left to the use case, which answers for it.
-pub(crate) async fn check_region(
-    deployer: &Deployer,
-    caller: &Caller,
-    workspace: &WorkspaceName,
-    region: &Region,
-) -> Result<(), Refusal> {
-    let all = deployer.list_workspaces(caller).await?.workspaces;
-    match all.into_iter().find(|known| known.name == workspace.as_str()) {
-        Some(known) if !known.regions.iter().any(|name| name == region.as_str()) => {
-            Err(Refusal::new(
-                "unknown_region",
-                format!("Workspace {workspace} does not run in {region}."),
-                format!("Leave region out, or use {}.", known.regions.join(" or ")),
-            ))
-        }
-        _ => Ok(()),
-    }
 }

@@ -7,7 +7,7 @@ use crate::services::names_in;
 use crate::{Action, Caller, Deployer, Refusal, ServiceCreated};
 use inkstone_secrets::{EnvFile, seal};
 use inkstone_spec::{
-    ApiVersion, BranchName, Build, EnvKey, EnvValue, MAX_ENV_KEYS, Memory, Port, Replicas,
+    ApiVersion, BranchName, Build, EnvKey, EnvValue, MAX_ENV_KEYS, Memory, Port, Region, Replicas,
     RepoName, RepoRef, Resources, Service, ServiceKind, ServiceMetadata, ServiceRef, ServiceSpec,
     ServiceUid, Source, SourceHost, Trigger, Vcpus,
 };
@@ -21,6 +21,8 @@ use uuid::Uuid;
 pub struct CreateService {
     /// Its full name.
     pub service: ServiceRef,
+    /// The region it is for; absent: the workspace's.
+    pub region: Option<Region>,
     /// Its source repository, hosted in the same workspace.
     pub repo: RepoName,
     /// The branch that is deployed when it moves.
@@ -91,6 +93,7 @@ impl Deployer {
                 let name = intent.metadata.service_ref();
                 let plan = |snapshot: &Snapshot| {
                     let (region, workspace) = existing_workspace(snapshot, &name.workspace)?;
+                    refuse_other_region(request.region.as_ref(), &region)?;
                     existing_project(snapshot, &name)?;
                     if snapshot.service(&name)?.is_some() {
                         return Err(taken(&name));
@@ -174,6 +177,17 @@ fn taken(name: &ServiceRef) -> Refusal {
     )
 }
 
+fn refuse_other_region(wanted: Option<&Region>, region: &Region) -> Result<(), Refusal> {
+    match wanted {
+        Some(wanted) if wanted != region => Err(Refusal::new(
+            "unknown_region",
+            format!("The workspace does not run in {wanted}."),
+            format!("Leave region out, or use {region}."),
+        )),
+        _ => Ok(()),
+    }
+}
+
 fn existing_project(snapshot: &Snapshot, name: &ServiceRef) -> Result<(), Refusal> {
     let project = name.project_ref();
     if snapshot.project(&project)?.is_some() {
@@ -205,7 +219,7 @@ fn check_env(env: &BTreeMap<EnvKey, EnvValue>) -> Result<(), Refusal> {
 /// The env, sealed to whoever the cluster names.
 fn sealed(
     snapshot: &Snapshot,
-    region: &inkstone_spec::Region,
+    region: &Region,
     env: &BTreeMap<EnvKey, EnvValue>,
     identities: &inkstone_secrets::Identities,
 ) -> Result<Option<EnvFile>, Refusal> {

@@ -63,7 +63,7 @@ pub(crate) fn view(deployment: &Deployment, logs: Option<Vec<String>>) -> Deploy
     DeploymentView {
         id: deployment.id.to_string(),
         status: deployment.status.as_str(),
-        step: deployment.step.clone(),
+        step: if deployment.status.is_pending() { deployment.step.clone() } else { String::new() },
         trigger: deployment.trigger.as_str(),
         source_commit: deployment.source_commit.to_string(),
         commit: deployment.state_commit.as_ref().map(ToString::to_string),

@@ -2,7 +2,7 @@
 
 use super::{ApiVersion, kind};
 use crate::size::choice;
-use crate::{Digest, ProjectName, ProjectRef, WorkspaceName};
+use crate::{Digest, MemoryQuota, PodQuota, ProjectName, ProjectRef, VcpuQuota, WorkspaceName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -67,20 +67,17 @@ choice! {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ProjectQuota {
     /// Pods.
-    #[schemars(range(min = 1, max = 1000))]
-    pub pods: u32,
+    pub pods: PodQuota,
     /// CPU, in whole cores.
-    #[schemars(range(min = 1, max = 1000))]
-    pub vcpus: u32,
+    pub vcpus: VcpuQuota,
     /// Memory, in GiB.
     #[serde(rename = "memoryGi")]
-    #[schemars(range(min = 1, max = 4000))]
-    pub memory_gi: u32,
+    pub memory_gi: MemoryQuota,
 }
 
 impl Default for ProjectQuota {
     fn default() -> Self {
-        Self { pods: 200, vcpus: 40, memory_gi: 40 }
+        Self { pods: PodQuota::DEFAULT, vcpus: VcpuQuota::DEFAULT, memory_gi: MemoryQuota::DEFAULT }
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn start() -> Self {
         let folder = tempfile::Builder::new().prefix("inkstone-test-").tempdir().unwrap();
-        let (child, log, url) = spawn(folder.path(), "127.0.0.1:0");
+        let (child, log, url) = spawn(folder.path(), "127.0.0.1:0", &[]);
         let key = std::fs::read_to_string(folder.path().join("key")).unwrap().trim().to_owned();
         Self { folder, child, log, url, key }
     }
@@ -63,10 +63,20 @@ impl Server {
         assert!(status.success(), "{status}");
     }
 
+    /// What the log said since it was last looked at, to its end.
+    pub(crate) fn rest_of_log(&self) -> String {
+        self.log.iter().collect::<Vec<_>>().join("\n")
+    }
+
     /// Starts the server again on the same directory and address.
     pub(crate) fn start_again(&mut self) {
+        self.start_again_with(&[]);
+    }
+
+    /// The same, with environment variables.
+    pub(crate) fn start_again_with(&mut self, env: &[(&str, &str)]) {
         let address = self.url.strip_prefix("http://").unwrap().to_owned();
-        let (child, log, url) = spawn(self.folder.path(), &address);
+        let (child, log, url) = spawn(self.folder.path(), &address, env);
         self.child = child;
         self.log = log;
         assert_eq!(url, self.url);
@@ -150,12 +160,13 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 }
 
 #[expect(clippy::zombie_processes, reason = "whoever gets the child waits for it")]
-fn spawn(folder: &Path, listen: &str) -> (Child, Receiver<String>, String) {
+fn spawn(folder: &Path, listen: &str, env: &[(&str, &str)]) -> (Child, Receiver<String>, String) {
     let mut child = binary()
         .args(["serve", "--listen", listen, "--data"])
         .arg(folder.join("data"))
         .arg("--bootstrap-key-file")
         .arg(folder.join("key"))
+        .envs(env.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
