@@ -45,7 +45,7 @@ async fn show(folder: &Path) -> anyhow::Result<Verdict> {
     let repo = agent.call("create_repo", json!({"name": "site"})).await?;
     let remote = text(&repo, "/git_remote")?;
     let place = remote.split_once('@').map_or("", |(_, place)| place);
-    quote(&format!("remote http://x-git-token:mlg_…@{place}"));
+    quote(&format!("remote http://x-git-token:…@{place}"));
 
     step(
         3,
