@@ -12,7 +12,7 @@ use jiff::Timestamp;
 pub(crate) const COMMITTER_NAME: &str = "Inkstone";
 pub(crate) const COMMITTER_EMAIL: &str = "inkstone@inkstone.dev";
 /// Where the addresses of keys live; nobody receives mail there.
-const KEY_DOMAIN: &str = "keys.inkstone.dev";
+pub(crate) const KEY_DOMAIN: &str = "keys.inkstone.dev";
 
 /// One change of the state repo, planned: what to say and what to edit.
 #[derive(Clone, Debug)]

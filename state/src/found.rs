@@ -3,10 +3,9 @@
 use crate::message::{Action, Actor, Message, Tool};
 use crate::objects::Objects;
 use crate::plan::{template_files, write};
-use crate::repo::{LIVE, MAIN, ref_edit};
-use crate::sync::{sync, write_objects};
+use crate::refs::{LIVE, MAIN, Refs};
+use crate::sync::{sync, sync_all, write_objects};
 use crate::{Edit, Signer, StateError, StateRepo, commit, files};
-use gix::refs::transaction::PreviousValue;
 use inkstone_renderer::TemplateSet;
 use inkstone_spec::{
     ApiVersion, Cluster, ClusterKind, ClusterMetadata, ClusterSpec, Hostname, ImageRegistry,
@@ -36,7 +35,7 @@ pub struct Founding<'a> {
 }
 
 /// Founds a state repo at `git_dir`, which must not exist: made beside it and moved into place whole,
-/// so a crash leaves nothing half made under that name.
+/// so a crash leaves nothing half made under that name. One founder at a time.
 pub fn found(
     git_dir: &Path,
     founding: &Founding<'_>,
@@ -44,42 +43,53 @@ pub fn found(
     actor: Actor,
     now: Timestamp,
 ) -> Result<StateRepo, StateError> {
-    let parent = git_dir.parent().unwrap_or(Path::new("."));
-    let staging = tempfile::Builder::new()
-        .prefix(".state-")
-        .tempdir_in(parent)
-        .map_err(StateError::io("creating a directory in", parent))?;
-    let bare = staging.path().join("state.git");
-    let repo = gix::ThreadSafeRepository::init_opts(
-        &bare,
+    if git_dir.symlink_metadata().is_ok() {
+        let taken = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
+        return Err(StateError::io("founding a state repo at", git_dir)(taken));
+    }
+    let parent = match git_dir.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let staging = git_dir.with_extension("founding");
+    // What a founder left who was killed.
+    match std::fs::remove_dir_all(&staging) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(StateError::io("removing", staging)(error));
+        }
+        _ => {}
+    }
+    make(&staging, founding, &signer, actor, now)?;
+    sync_all(&staging)?;
+    std::fs::rename(&staging, git_dir).map_err(StateError::io("moving into place", git_dir))?;
+    sync(parent)?;
+    StateRepo::open(git_dir, signer)
+}
+
+fn make(
+    git_dir: &Path,
+    founding: &Founding<'_>,
+    signer: &Signer,
+    actor: Actor,
+    now: Timestamp,
+) -> Result<(), StateError> {
+    gix::ThreadSafeRepository::init_opts(
+        git_dir,
         gix::create::Kind::Bare,
         gix::create::Options::default(),
         gix::open::Options::isolated(),
     )
     .map_err(StateError::git("founding the repo"))?;
-    let head = bare.join("HEAD");
-    std::fs::write(&head, format!("ref: {MAIN}\n")).map_err(StateError::io("writing", &head))?;
-
-    let directory = bare.join("objects");
+    let head = git_dir.join("HEAD");
+    std::fs::write(&head, format!("ref: {MAIN}\n")).map_err(StateError::io("writing", head))?;
+    let directory = git_dir.join("objects");
     let objects = Objects::open(&[&directory])?;
     let overlay = objects.overlay()?;
-    let tree = files::apply(&objects, &overlay, None, &first_files(founding, &signer)?)?;
+    let tree = files::apply(&objects, &overlay, None, &first_files(founding, signer)?)?;
     let message = Message { action: Action::Found, actor, tool: Tool::new("inkstone serve") };
-    let id = commit::write(&overlay, tree, None, &message, &signer, now)?;
+    let id = commit::write(&overlay, tree, None, &message, signer, now)?;
     write_objects(&objects, &directory, overlay)?;
-    let edits = [MAIN, LIVE]
-        .into_iter()
-        .map(|name| ref_edit(name, id, PreviousValue::MustNotExist))
-        .collect::<Result<Vec<_>, _>>()?;
-    repo.to_thread_local()
-        .edit_references(edits)
-        .map_err(StateError::git("founding the branches"))?;
-    for path in [bare.join(MAIN), bare.join(LIVE), bare.join("refs/heads"), head, bare.clone()] {
-        sync(&path)?;
-    }
-    std::fs::rename(&bare, git_dir).map_err(StateError::io("moving into place", git_dir))?;
-    sync(parent)?;
-    StateRepo::open(git_dir, signer)
+    Refs::open(git_dir)?.create(&[MAIN, LIVE], id)
 }
 
 fn first_files(founding: &Founding<'_>, signer: &Signer) -> Result<Vec<Edit>, StateError> {

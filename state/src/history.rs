@@ -1,6 +1,6 @@
 //! The history of the state repo: a line of commits, newest first.
 
-use crate::check::{Finding, check_commit, check_tree};
+use crate::check::{Finding, check_commit, check_tree, is_vouched_for};
 use crate::message::{Claim, ReadMessage, read};
 use crate::objects::Objects;
 use crate::{Snapshot, StateError};
@@ -10,6 +10,9 @@ use gix::objs::CommitRef;
 use inkstone_spec::{CommitId, DeploymentId};
 use jiff::Timestamp;
 use std::sync::Arc;
+
+/// How far Inkstone's own clock may have been put back, in seconds.
+const CLOCK_STEP: i64 = 60 * 60;
 
 /// One commit, read.
 pub struct Commit {
@@ -22,7 +25,10 @@ pub struct Commit {
     /// When.
     pub time: Timestamp,
     pub(crate) parents: Vec<ObjectId>,
-    pub(crate) committer_email: String,
+    /// The addresses of author and committer.
+    pub(crate) emails: [String; 2],
+    /// What its message is written in, where it says so.
+    pub(crate) encoding: Option<String>,
     pub(crate) message: ReadMessage,
     pub(crate) raw: Vec<u8>,
 }
@@ -55,19 +61,28 @@ pub(crate) fn read_commit(objects: &Arc<Objects>, id: ObjectId) -> Result<Commit
     let failed = || StateError::git("reading a commit");
     let (_, raw) = objects.find(id)?;
     let parsed = CommitRef::from_bytes(&raw, Sha1).map_err(failed())?;
-    let committer = parsed.committer().map_err(failed())?;
+    let (author, committer) =
+        (parsed.author().map_err(failed())?, parsed.committer().map_err(failed())?);
     let seconds = committer.time().map_err(failed())?.seconds;
     let commit = commit_id(id)?;
     Ok(Commit {
         snapshot: Snapshot::new(Arc::clone(objects), Some(commit.clone()), parsed.tree()),
         id: commit,
-        author: parsed.author().map_err(failed())?.name.to_string(),
+        author: author.name.to_string(),
         time: Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH),
         parents: parsed.parents().collect(),
-        committer_email: committer.email.to_string(),
+        emails: [author.email.to_string(), committer.email.to_string()],
+        encoding: parsed.encoding.map(ToString::to_string),
         message: read(&String::from_utf8_lossy(parsed.message)),
         raw: raw.clone(),
     })
+}
+
+/// The state before a commit; `None` for the first one.
+fn parent_of(commit: &Commit) -> Result<Option<Snapshot>, StateError> {
+    let objects = commit.snapshot.objects();
+    let parent = commit.parents.first().map(|id| read_commit(objects, *id)).transpose()?;
+    Ok(parent.map(|parent| parent.snapshot))
 }
 
 /// A walk from a commit towards the first one.
@@ -97,21 +112,22 @@ impl Iterator for Walk {
     }
 }
 
-/// The commit of a deployment, if it was made: looked for from `snapshot` back to `since`, before which
-/// the deployment did not exist.
+/// The commit of a deployment, if Inkstone made it: looked for from `snapshot` back to `since`, before
+/// which the deployment did not exist.
 pub fn find_deployment(
     snapshot: &Snapshot,
     deployment: &DeploymentId,
     since: Timestamp,
 ) -> Result<Option<CommitId>, StateError> {
+    let since = since.as_second().saturating_sub(CLOCK_STEP);
     for commit in Walk::from(snapshot)? {
         let commit = commit?;
-        if commit.claim().and_then(|claim| claim.deployment.as_ref()) == Some(deployment) {
-            return Ok(Some(commit.id));
-        }
-        // Commit times have whole seconds.
-        if commit.time.as_second() < since.as_second() {
-            break;
+        let names_it =
+            commit.claim().and_then(|claim| claim.deployment.as_ref()) == Some(deployment);
+        // Only Inkstone's own commits tell its time: an operator's clock may be anywhere.
+        let is_old = commit.message.claims && commit.time.as_second() < since;
+        if (names_it || is_old) && is_vouched_for(&commit, parent_of(&commit)?.as_ref())? {
+            return Ok(names_it.then_some(commit.id));
         }
     }
     Ok(None)
@@ -134,20 +150,21 @@ pub fn verify(
     mut progress: impl FnMut(usize),
 ) -> Result<Verified, StateError> {
     let mut verified = Verified { commits: 0, findings: check_tree(head)? };
+    let mut reached = false;
     for commit in Walk::from(head)? {
         let commit = commit?;
         if Some(&commit.id) == base {
+            reached = true;
             break;
         }
-        let parent = commit
-            .parents
-            .first()
-            .map(|id| read_commit(head.objects(), *id))
-            .transpose()?
-            .map(|parent| parent.snapshot);
-        verified.findings.extend(check_commit(&commit, parent.as_ref())?);
+        verified.findings.extend(check_commit(&commit, parent_of(&commit)?.as_ref())?);
         verified.commits += 1;
         progress(verified.commits);
     }
-    Ok(verified)
+    match base {
+        Some(base) if !reached => {
+            Err(StateError::Absent(format!("{base} is not in the history that is to be verified")))
+        }
+        _ => Ok(verified),
+    }
 }

@@ -16,6 +16,7 @@ mod message;
 mod objects;
 pub mod plan;
 pub mod push;
+mod refs;
 mod repo;
 mod signature;
 mod snapshot;

@@ -1,24 +1,31 @@
-//! Reading git objects, cached by content address: what is cached can never be stale.
+//! Reading git objects, cached by content address: what is cached can never be stale. Each cache is
+//! bounded by what it holds, not only by how many.
 
 use crate::StateError;
 use gix::ObjectId;
 use gix::hash::Kind::Sha1;
 use gix::objs::tree::EntryKind;
 use gix::objs::{Find, Kind, TreeRefIter};
+use gix::odb::store::init::Slots;
 use inkstone_renderer::Renderer;
 use inkstone_secrets::EnvFile;
-use inkstone_spec::{Cluster, Host, Inkstone, Project, Service, Workspace};
+use inkstone_spec::{Cluster, Digest, Host, Inkstone, Project, Service, Workspace};
+use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Decoded trees that are kept in memory.
-const TREES_CACHED: usize = 8_192;
-/// Parsed files of each kind that are kept in memory.
-const FILES_CACHED: usize = 4_096;
+/// Entries of decoded trees that are kept in memory.
+const TREE_ENTRIES_CACHED: u64 = 200_000;
+/// The bytes, as they are in git, of the files of each kind whose parsed form is kept in memory.
+const FILE_BYTES_CACHED: u64 = 8 * 1024 * 1024;
 /// Compiled template sets that are kept in memory.
 const RENDERERS_CACHED: usize = 16;
+/// The most packs that a repo may have while it is open; collecting garbage leaves one.
+const MAX_PACKS: u16 = 4_096;
+/// How many trees, or files of a kind, a cache makes room for at first.
+const ITEMS_EXPECTED: usize = 4_096;
 
 /// One entry of a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,25 +38,43 @@ pub(crate) struct Entry {
 /// are strays either way.
 pub(crate) type Dir = BTreeMap<Box<str>, Entry>;
 
-/// Parsed files by the id of their blob.
-pub(crate) struct Parsed<T>(Cache<ObjectId, Arc<T>>);
+/// Weighs what is cached.
+#[derive(Clone)]
+struct ByWeight;
+
+impl Weighter<ObjectId, Arc<Dir>> for ByWeight {
+    fn weight(&self, _: &ObjectId, dir: &Arc<Dir>) -> u64 {
+        dir.len() as u64 + 1
+    }
+}
+
+impl<T> Weighter<ObjectId, (Arc<T>, u64)> for ByWeight {
+    fn weight(&self, _: &ObjectId, (_, bytes): &(Arc<T>, u64)) -> u64 {
+        bytes + 1
+    }
+}
+
+/// Parsed files by the id of their blob, with the size of the blob.
+pub(crate) struct Parsed<T>(Cache<ObjectId, (Arc<T>, u64), ByWeight>);
 
 impl<T> Parsed<T> {
-    fn new(items: usize) -> Self {
-        Self(Cache::new(items))
+    fn new() -> Self {
+        Self(Cache::with_weighter(ITEMS_EXPECTED, FILE_BYTES_CACHED, ByWeight))
     }
 
-    /// The value for `id`, made by `make` if it is not known yet.
-    pub(crate) fn get<E>(
+    /// The value for `id`, made of the blob by `make` if it is not known yet.
+    pub(crate) fn get(
         &self,
         id: ObjectId,
-        make: impl FnOnce() -> Result<T, E>,
-    ) -> Result<Arc<T>, E> {
-        if let Some(known) = self.0.get(&id) {
+        read: impl FnOnce() -> Result<Vec<u8>, StateError>,
+        make: impl FnOnce(&[u8]) -> Result<T, StateError>,
+    ) -> Result<Arc<T>, StateError> {
+        if let Some((known, _)) = self.0.get(&id) {
             return Ok(known);
         }
-        let made = Arc::new(make()?);
-        self.0.insert(id, Arc::clone(&made));
+        let bytes = read()?;
+        let made = Arc::new(make(&bytes)?);
+        self.0.insert(id, (Arc::clone(&made), bytes.len() as u64));
         Ok(made)
     }
 }
@@ -57,7 +82,7 @@ impl<T> Parsed<T> {
 /// The objects of one state repo, and of a push under check before them.
 pub(crate) struct Objects {
     stores: Vec<Arc<gix::odb::Store>>,
-    trees: Cache<ObjectId, Arc<Dir>>,
+    trees: Cache<ObjectId, Arc<Dir>, ByWeight>,
     pub(crate) services: Parsed<Service>,
     pub(crate) projects: Parsed<Project>,
     pub(crate) workspaces: Parsed<Workspace>,
@@ -65,7 +90,8 @@ pub(crate) struct Objects {
     pub(crate) hosts: Parsed<Host>,
     pub(crate) inkstones: Parsed<Inkstone>,
     pub(crate) envs: Parsed<EnvFile>,
-    pub(crate) renderers: Parsed<Renderer>,
+    /// By the tree that holds the set and the digest that it was found to have.
+    pub(crate) renderers: Cache<(ObjectId, Digest), Arc<Renderer>>,
 }
 
 impl Objects {
@@ -75,7 +101,10 @@ impl Objects {
         let stores = directories
             .iter()
             .map(|dir| {
-                let options = gix::odb::store::init::Options::default();
+                let options = gix::odb::store::init::Options {
+                    slots: Slots::Given(MAX_PACKS),
+                    ..<_>::default()
+                };
                 gix::odb::Store::at_opts(dir.to_path_buf(), Sha1, &mut std::iter::empty(), options)
                     .map(Arc::new)
                     .map_err(StateError::io("opening the object directory", *dir))
@@ -83,15 +112,15 @@ impl Objects {
             .collect::<Result<_, _>>()?;
         Ok(Self {
             stores,
-            trees: Cache::new(TREES_CACHED),
-            services: Parsed::new(FILES_CACHED),
-            projects: Parsed::new(FILES_CACHED),
-            workspaces: Parsed::new(FILES_CACHED),
-            clusters: Parsed::new(RENDERERS_CACHED),
-            hosts: Parsed::new(FILES_CACHED),
-            inkstones: Parsed::new(RENDERERS_CACHED),
-            envs: Parsed::new(FILES_CACHED),
-            renderers: Parsed::new(RENDERERS_CACHED),
+            trees: Cache::with_weighter(ITEMS_EXPECTED, TREE_ENTRIES_CACHED, ByWeight),
+            services: Parsed::new(),
+            projects: Parsed::new(),
+            workspaces: Parsed::new(),
+            clusters: Parsed::new(),
+            hosts: Parsed::new(),
+            inkstones: Parsed::new(),
+            envs: Parsed::new(),
+            renderers: Cache::new(RENDERERS_CACHED),
         })
     }
 
@@ -133,16 +162,10 @@ impl Objects {
                 reason: format!("{id} is a {kind}"),
             });
         }
-        let mut dir = Dir::new();
-        for entry in TreeRefIter::from_bytes(&bytes, Sha1) {
-            let entry = entry.map_err(StateError::git("reading a tree"))?;
-            let name = String::from_utf8_lossy(entry.filename).into_owned();
-            dir.insert(
-                name.into_boxed_str(),
-                Entry { kind: entry.mode.kind(), id: entry.oid.to_owned() },
-            );
-        }
-        let dir = Arc::new(dir);
+        let dir = Arc::new(
+            decode(&bytes)
+                .map_err(|reason| StateError::Malformed { path: format!("tree {id}"), reason })?,
+        );
         self.trees.insert(id, Arc::clone(&dir));
         Ok(dir)
     }
@@ -161,6 +184,29 @@ impl Objects {
         }
         Ok(Some(entry))
     }
+}
+
+/// Decodes a tree. What `git fsck` would refuse is refused, because a reader that takes the other one of
+/// two equal names sees another state.
+fn decode(bytes: &[u8]) -> Result<Dir, String> {
+    let mut dir = Dir::new();
+    let mut previous = None;
+    for entry in TreeRefIter::from_bytes(bytes, Sha1) {
+        let entry = entry.map_err(|error| error.to_string())?;
+        if previous.is_some_and(|previous| previous >= entry) {
+            return Err("its entries are not in git's order".to_owned());
+        }
+        previous = Some(entry);
+        let name = String::from_utf8_lossy(entry.filename);
+        if matches!(&*name, "" | "." | ".." | ".git") || name.contains('/') {
+            return Err(format!("{name:?} is not a file name"));
+        }
+        let (kind, id) = (entry.mode.kind(), entry.oid.to_owned());
+        if dir.insert(name.into(), Entry { kind, id }).is_some() {
+            return Err("it has one name twice".to_owned());
+        }
+    }
+    Ok(dir)
 }
 
 /// Objects that are being made: kept in memory until they are written for good.

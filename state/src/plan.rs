@@ -61,7 +61,7 @@ pub fn create_project(
         release: ProjectRelease { templates: cluster.spec.templates.clone() },
     };
     let mut edits = vec![write(StatePath::Project(region.clone(), name.clone()), &project)?];
-    edits.extend(project_manifests(snapshot, region, &project)?);
+    edits.extend(project_manifests(snapshot, region, name, &project)?);
     Ok(edits)
 }
 
@@ -106,10 +106,7 @@ pub fn deploy(
     service.release = Some(release);
     let rendered = snapshot.render_service(&files.region, &service, files.env.as_deref())?;
     let mut edits = vec![write(StatePath::Service(files.region.clone(), name.clone()), &service)?];
-    let dir = StatePath::service_dir(&files.region, name);
-    edits.extend(replace_manifests(snapshot, &dir, rendered, |file| {
-        StatePath::ServiceManifest(files.region.clone(), name.clone(), file)
-    })?);
+    edits.extend(replace_service_manifests(snapshot, &files.region, name, rendered)?);
     Ok(edits)
 }
 
@@ -136,24 +133,45 @@ pub fn delete_service(snapshot: &Snapshot, name: &ServiceRef) -> Result<Vec<Edit
 /// Re-renders everything: what `inkstone render` writes into a clone.
 pub fn render_all(snapshot: &Snapshot) -> Result<Vec<Edit>, StateError> {
     let mut edits = Vec::new();
-    for workspace in snapshot.workspaces()?.into_keys() {
-        for name in snapshot.projects(&workspace)? {
-            if let Some((region, project)) = snapshot.project(&name)? {
-                edits.extend(project_manifests(snapshot, &region, &project)?);
-            }
-            for service in snapshot.services(&name)? {
-                let Some(files) = snapshot.service(&service)? else { continue };
-                let region = &files.region;
-                let rendered =
-                    snapshot.render_service(region, &files.service, files.env.as_deref())?;
-                let dir = StatePath::service_dir(region, &service);
-                edits.extend(replace_manifests(snapshot, &dir, rendered, |file| {
-                    StatePath::ServiceManifest(region.clone(), service.clone(), file)
-                })?);
+    for (workspace, regions) in snapshot.workspaces()? {
+        for region in regions {
+            for project in snapshot.projects_in(&region, &workspace)? {
+                edits.extend(render_project(snapshot, &region, &project)?);
+                for service in snapshot.services_in(&region, &project)? {
+                    edits.extend(render_service(snapshot, &region, &service)?);
+                }
             }
         }
     }
     Ok(edits)
+}
+
+/// What the manifests of a project should be; none where the project is gone.
+fn render_project(
+    snapshot: &Snapshot,
+    region: &Region,
+    name: &ProjectRef,
+) -> Result<Vec<Edit>, StateError> {
+    match snapshot.project_in(region, name)? {
+        Some(project) => project_manifests(snapshot, region, name, &project),
+        None => replace_project_manifests(snapshot, region, name, BTreeMap::new()),
+    }
+}
+
+/// What the manifests of a service should be; none where the service is gone.
+fn render_service(
+    snapshot: &Snapshot,
+    region: &Region,
+    name: &ServiceRef,
+) -> Result<Vec<Edit>, StateError> {
+    let rendered = match snapshot.service_in(region, name)? {
+        Some(service) => {
+            let env = snapshot.env(region, name)?;
+            snapshot.render_service(region, &service, env.as_deref())?
+        }
+        None => BTreeMap::new(),
+    };
+    replace_service_manifests(snapshot, region, name, rendered)
 }
 
 /// Every host of a service, the default one first.
@@ -177,12 +195,32 @@ pub fn hosts(
 fn project_manifests(
     snapshot: &Snapshot,
     region: &Region,
+    name: &ProjectRef,
     project: &Project,
 ) -> Result<Vec<Edit>, StateError> {
-    let name = project.metadata.project_ref();
     let rendered = snapshot.render_project(region, project)?;
-    replace_manifests(snapshot, &StatePath::project_dir(region, &name), rendered, |file| {
+    replace_project_manifests(snapshot, region, name, rendered)
+}
+
+fn replace_project_manifests(
+    snapshot: &Snapshot,
+    region: &Region,
+    name: &ProjectRef,
+    rendered: BTreeMap<FileName, String>,
+) -> Result<Vec<Edit>, StateError> {
+    replace_manifests(snapshot, &StatePath::project_dir(region, name), rendered, |file| {
         StatePath::ProjectManifest(region.clone(), name.clone(), file)
+    })
+}
+
+fn replace_service_manifests(
+    snapshot: &Snapshot,
+    region: &Region,
+    name: &ServiceRef,
+    rendered: BTreeMap<FileName, String>,
+) -> Result<Vec<Edit>, StateError> {
+    replace_manifests(snapshot, &StatePath::service_dir(region, name), rendered, |file| {
+        StatePath::ServiceManifest(region.clone(), name.clone(), file)
     })
 }
 

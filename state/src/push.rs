@@ -2,10 +2,10 @@
 //! still in quarantine.
 
 use crate::StateError;
-use crate::check::{Finding, Rule, check_commit, check_head};
-use crate::history::{Commit, object_id, read_commit};
+use crate::check::{Finding, Rule, check_line};
+use crate::history::object_id;
 use crate::objects::Objects;
-use crate::repo::MAIN;
+use crate::refs::MAIN;
 use inkstone_spec::CommitId;
 use std::path::Path;
 use std::sync::Arc;
@@ -45,58 +45,9 @@ pub fn check_push(
             }
             (_, None) => findings.push(refuse("cannot be deleted")),
             (None, _) => findings.push(refuse("must exist before it is pushed to")),
-            (Some(old), Some(new)) => match commits_between(&objects, old, new)? {
-                Some(commits) => findings.extend(check_line(&objects, old, &commits)?),
-                None => findings.push(refuse(
-                    "this push would drop or rewrite commits, or brings more than 1000",
-                )),
-            },
-        }
-    }
-    Ok(findings)
-}
-
-/// The commits from `new` back to (not including) `old`, newest first; `None` if `old` is not reached.
-fn commits_between(
-    objects: &Arc<Objects>,
-    old: &CommitId,
-    new: &CommitId,
-) -> Result<Option<Vec<Commit>>, StateError> {
-    let mut commits: Vec<Commit> = Vec::new();
-    let mut next = object_id(new)?;
-    let base = object_id(old)?;
-    while next != base {
-        let commit = read_commit(objects, next)?;
-        let parent = commit.parents.first().copied();
-        commits.push(commit);
-        match parent {
-            Some(parent) if commits.len() < MAX_COMMITS => next = parent,
-            _ => return Ok(None),
-        }
-    }
-    Ok(Some(commits))
-}
-
-fn check_line(
-    objects: &Arc<Objects>,
-    old: &CommitId,
-    commits: &[Commit],
-) -> Result<Vec<Finding>, StateError> {
-    let base = read_commit(objects, object_id(old)?)?.snapshot;
-    let mut findings = Vec::new();
-    let mut parent = base.clone();
-    for commit in commits.iter().rev() {
-        findings.extend(check_commit(commit, Some(&parent))?);
-        parent = commit.snapshot.clone();
-    }
-    if let Some(head) = commits.first() {
-        let allows = head.message.allows_removal;
-        for finding in check_head(&base, &head.snapshot, allows)? {
-            let known = findings.iter().any(|f: &Finding| {
-                f.rule == finding.rule && f.path == finding.path && f.message == finding.message
-            });
-            if !known {
-                findings.push(finding);
+            (Some(old), Some(new)) => {
+                let (old, new) = (object_id(old)?, object_id(new)?);
+                findings.extend(check_line(&objects, old, new, MAX_COMMITS)?);
             }
         }
     }

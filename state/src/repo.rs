@@ -3,35 +3,46 @@
 //! People and Inkstone write `main`. Whoever acts on the state reads `live`, which only ever moves to
 //! heads that passed every check.
 
-use crate::check::{Finding, check_head};
+use crate::check::{Finding, check_commit, check_line};
 use crate::commit;
 use crate::files;
 use crate::history::{commit_id, object_id, read_commit};
 use crate::objects::Objects;
-use crate::sync::{sync, write_objects};
+use crate::refs::{LIVE, MAIN, Move, Refs};
+use crate::sync::write_objects;
 use crate::{Proposal, Signer, Snapshot, StateError};
 use gix::ObjectId;
-use gix::refs::Target;
-use gix::refs::transaction::{PreviousValue, RefEdit};
 use inkstone_spec::CommitId;
 use jiff::Timestamp;
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub(crate) const MAIN: &str = "refs/heads/main";
-pub(crate) const LIVE: &str = "refs/heads/live";
-/// How often a change is planned anew when somebody else committed in between.
+/// How often a change is planned anew when somebody else pushed in between.
 const MAX_TRIES: usize = 20;
+/// The file that writers of the repo lock in turn. The system unlocks it when a process ends, however
+/// it ends.
+const TURN_FILE: &str = "inkstone.lock";
 
 /// A state repo that this process reads and may write.
 pub struct StateRepo {
     git_dir: PathBuf,
-    repo: gix::ThreadSafeRepository,
+    refs: Refs,
     objects: Arc<Objects>,
     signer: Signer,
-    /// Held while a change is planned and written, so that writers of this process take turns instead
-    /// of losing races against each other.
-    writer: Mutex<()>,
+    /// Held while a change is planned and written, so that writers, of this process and of others, take
+    /// turns instead of losing races against each other.
+    turn: Mutex<File>,
+}
+
+/// A writer's turn; over when dropped.
+struct Turn<'a>(MutexGuard<'a, File>);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        // An unlock that fails is made up for when the file is closed.
+        drop(self.0.unlock());
+    }
 }
 
 /// Where the two refs are.
@@ -59,9 +70,12 @@ pub enum CommitError<E> {
     /// The repo could not be read or written.
     #[error(transparent)]
     State(#[from] StateError),
-    /// Somebody else kept committing in between.
+    /// Somebody else kept pushing in between.
     #[error("the state repo was too busy: {MAX_TRIES} tries lost the race against other writers")]
     Busy,
+    /// The change itself breaks a law: a mistake of the planner's.
+    #[error("the change was not committed because it breaks a law of the state repo")]
+    Unlawful(Vec<Finding>),
     /// `main` has commits that break a law, so nothing is written on top of them.
     #[error("main has commits that do not pass the checks; `inkstone verify` lists what is wrong")]
     Unchecked(Vec<Finding>),
@@ -70,12 +84,14 @@ pub enum CommitError<E> {
 impl StateRepo {
     /// Opens an existing state repo; refuses one with another layout version.
     pub fn open(git_dir: &Path, signer: Signer) -> Result<Self, StateError> {
-        let options = gix::open::Options::isolated().strict_config(false);
-        let repo = gix::ThreadSafeRepository::open_opts(git_dir, options)
-            .map_err(StateError::git("opening the repo"))?;
-        let objects = Arc::new(Objects::open(&[&git_dir.join("objects")])?);
-        let this =
-            Self { git_dir: git_dir.to_owned(), repo, objects, signer, writer: Mutex::new(()) };
+        let path = git_dir.join(TURN_FILE);
+        let this = Self {
+            git_dir: git_dir.to_owned(),
+            refs: Refs::open(git_dir)?,
+            objects: Arc::new(Objects::open(&[&git_dir.join("objects")])?),
+            signer,
+            turn: Mutex::new(File::create(&path).map_err(StateError::io("creating", path))?),
+        };
         this.main()?.inkstone()?;
         Ok(this)
     }
@@ -92,17 +108,19 @@ impl StateRepo {
 
     /// Where the two refs are now.
     pub fn heads(&self) -> Result<Heads, StateError> {
-        Ok(Heads { main: self.reference(MAIN)?, live: self.reference(LIVE)? })
+        // In this order `main` has what `live` has, however many commits are made in between.
+        let live = self.refs.get(LIVE)?;
+        Ok(Heads { main: self.refs.get(MAIN)?, live })
     }
 
     /// The state that people and Inkstone have written.
     pub fn main(&self) -> Result<Snapshot, StateError> {
-        self.snapshot(self.reference(MAIN)?)
+        self.snapshot(self.refs.get(MAIN)?)
     }
 
     /// The state that is acted on.
     pub fn live(&self) -> Result<Snapshot, StateError> {
-        self.snapshot(self.reference(LIVE)?)
+        self.snapshot(self.refs.get(LIVE)?)
     }
 
     /// The state at any commit.
@@ -111,14 +129,14 @@ impl StateRepo {
     }
 
     /// Plans a change against the newest head and commits it: objects and refs are on disk before this
-    /// returns, and both refs move in one transaction. `plan` runs again when somebody else committed
-    /// first; it returns `None` when there is nothing to do.
+    /// returns, and `live` moves with `main`. `plan` runs again when somebody else pushed first; it
+    /// returns `None` when there is nothing to do.
     pub fn commit<E>(
         &self,
         now: Timestamp,
         plan: impl Fn(&Snapshot) -> Result<Option<Proposal>, E>,
     ) -> Result<Committed, CommitError<E>> {
-        let _turn = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.turn()?;
         for _ in 0..MAX_TRIES {
             let head = self.settle()?;
             let base = self.snapshot(head)?;
@@ -136,7 +154,12 @@ impl StateRepo {
             let id =
                 commit::write(&overlay, tree, Some(head), &proposal.message, &self.signer, now)?;
             write_objects(&self.objects, &self.git_dir.join("objects"), overlay)?;
-            if self.advance(&[(MAIN, head, id), (LIVE, head, id)])? {
+            let findings = check_commit(&read_commit(&self.objects, id)?, Some(&base))?;
+            if !findings.is_empty() {
+                return Err(CommitError::Unlawful(findings));
+            }
+            let ahead = |name| Move { name, from: head, to: id };
+            if self.refs.advance(&[ahead(MAIN), ahead(LIVE)])? {
                 return Ok(Committed { commit: commit_id(id)?, changed: true });
             }
         }
@@ -145,12 +168,12 @@ impl StateRepo {
 
     /// Advances `live` to `main` if what lies between passes the checks; says what does not.
     pub fn publish(&self) -> Result<Vec<Finding>, StateError> {
-        let _turn = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        match self.settle() {
-            Ok(_) => Ok(Vec::new()),
+        let _turn = self.turn()?;
+        match self.settle::<()>() {
             Err(CommitError::Unchecked(findings)) => Ok(findings),
             Err(CommitError::State(error)) => Err(error),
-            Err(CommitError::Busy | CommitError::Plan(())) => Ok(Vec::new()),
+            // Somebody else is moving the branches, and publishes in turn.
+            Ok(_) | Err(_) => Ok(Vec::new()),
         }
     }
 
@@ -161,67 +184,24 @@ impl StateRepo {
             if main == live {
                 return Ok(main);
             }
-            let (old, new) = (self.snapshot(live)?, self.snapshot(main)?);
-            let allows = read_commit(&self.objects, main)?.message.allows_removal;
-            let findings = check_head(&old, &new, allows)?;
+            let findings = check_line(&self.objects, live, main, usize::MAX)?;
             if !findings.is_empty() {
                 return Err(CommitError::Unchecked(findings));
             }
-            if self.advance(&[(LIVE, live, main)])? {
+            if self.refs.advance(&[Move { name: LIVE, from: live, to: main }])? {
                 return Ok(main);
             }
         }
         Err(CommitError::Busy)
     }
 
-    /// Moves refs, all or none, from the value that each must still have. `false`: one had moved.
-    fn advance(&self, moves: &[(&'static str, ObjectId, ObjectId)]) -> Result<bool, StateError> {
-        let edits: Vec<RefEdit> = moves
-            .iter()
-            .map(|(name, old, new)| {
-                ref_edit(name, *new, PreviousValue::MustExistAndMatch(Target::Object(*old)))
-            })
-            .collect::<Result<_, _>>()?;
-        let result = self.repo.to_thread_local().edit_references(edits);
-        if let Err(error) = result {
-            for (name, old, _) in moves {
-                if self.reference(name)? != *old {
-                    return Ok(false);
-                }
-            }
-            return Err(StateError::git("moving the branches")(error));
-        }
-        let heads = self.git_dir.join("refs/heads");
-        for (name, ..) in moves {
-            sync(&self.git_dir.join(name))?;
-        }
-        sync(&heads)?;
-        Ok(true)
-    }
-
-    fn reference(&self, name: &str) -> Result<ObjectId, StateError> {
-        let repo = self.repo.to_thread_local();
-        let reference = repo
-            .try_find_reference(name)
-            .map_err(StateError::git("reading a branch"))?
-            .ok_or_else(|| StateError::Absent(format!("{name} is missing from the state repo")))?;
-        reference
-            .try_id()
-            .map(gix::Id::detach)
-            .ok_or_else(|| StateError::Absent(format!("{name} is not a branch")))
+    fn turn(&self) -> Result<Turn<'_>, StateError> {
+        let file = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        file.lock().map_err(StateError::io("locking", self.git_dir.join(TURN_FILE)))?;
+        Ok(Turn(file))
     }
 
     fn snapshot(&self, id: ObjectId) -> Result<Snapshot, StateError> {
         Ok(read_commit(&self.objects, id)?.snapshot)
     }
-}
-
-pub(crate) fn ref_edit(
-    name: &str,
-    new: ObjectId,
-    expected: PreviousValue,
-) -> Result<RefEdit, StateError> {
-    let name = gix::refs::FullName::try_from(name)
-        .map_err(|error| StateError::Git { what: "naming a branch", reason: error.to_string() })?;
-    Ok(RefEdit::update(name, new, expected, ""))
 }

@@ -102,52 +102,82 @@ impl Snapshot {
         &self,
         name: &WorkspaceName,
     ) -> Result<Option<(Region, Arc<Workspace>)>, StateError> {
-        self.in_any_region(|region| {
-            self.read(&StatePath::Workspace(region.clone(), name.clone()), &self.objects.workspaces)
-        })
+        self.in_any_region(|region| self.workspace_in(region, name))
+    }
+
+    pub(crate) fn workspace_in(
+        &self,
+        region: &Region,
+        name: &WorkspaceName,
+    ) -> Result<Option<Arc<Workspace>>, StateError> {
+        self.read(&StatePath::Workspace(region.clone(), name.clone()), &self.objects.workspaces)
     }
 
     /// The projects of a workspace.
     pub fn projects(&self, workspace: &WorkspaceName) -> Result<Vec<ProjectRef>, StateError> {
         let mut all = Vec::new();
         for region in self.regions()? {
-            let names: Vec<ProjectName> =
-                self.names_below(&StatePath::workspace_dir(&region, workspace))?;
-            all.extend(
-                names
-                    .into_iter()
-                    .map(|project| ProjectRef { workspace: workspace.clone(), project }),
-            );
+            all.extend(self.projects_in(&region, workspace)?);
         }
         Ok(all)
     }
 
+    pub(crate) fn projects_in(
+        &self,
+        region: &Region,
+        workspace: &WorkspaceName,
+    ) -> Result<Vec<ProjectRef>, StateError> {
+        let names = self.names_below(&StatePath::workspace_dir(region, workspace))?;
+        let full = |project: ProjectName| ProjectRef { workspace: workspace.clone(), project };
+        Ok(names.into_iter().map(full).collect())
+    }
+
     /// A project and the region it is in.
     pub fn project(&self, name: &ProjectRef) -> Result<Option<(Region, Arc<Project>)>, StateError> {
-        self.in_any_region(|region| {
-            self.read(&StatePath::Project(region.clone(), name.clone()), &self.objects.projects)
-        })
+        self.in_any_region(|region| self.project_in(region, name))
+    }
+
+    pub(crate) fn project_in(
+        &self,
+        region: &Region,
+        name: &ProjectRef,
+    ) -> Result<Option<Arc<Project>>, StateError> {
+        self.read(&StatePath::Project(region.clone(), name.clone()), &self.objects.projects)
     }
 
     /// The services of a project.
     pub fn services(&self, project: &ProjectRef) -> Result<Vec<ServiceRef>, StateError> {
         let mut all = Vec::new();
         for region in self.regions()? {
-            let dir = format!("{}/services", StatePath::project_dir(&region, project));
-            let names: Vec<ServiceName> = self.names_below(&dir)?;
-            all.extend(names.iter().map(|name| project.service(name)));
+            all.extend(self.services_in(&region, project)?);
         }
         Ok(all)
     }
 
+    pub(crate) fn services_in(
+        &self,
+        region: &Region,
+        project: &ProjectRef,
+    ) -> Result<Vec<ServiceRef>, StateError> {
+        let dir = format!("{}/services", StatePath::project_dir(region, project));
+        let names: Vec<ServiceName> = self.names_below(&dir)?;
+        Ok(names.iter().map(|name| project.service(name)).collect())
+    }
+
     /// A service's files.
     pub fn service(&self, name: &ServiceRef) -> Result<Option<ServiceFiles>, StateError> {
-        let found = self.in_any_region(|region| {
-            self.read(&StatePath::Service(region.clone(), name.clone()), &self.objects.services)
-        })?;
+        let found = self.in_any_region(|region| self.service_in(region, name))?;
         let Some((region, service)) = found else { return Ok(None) };
         let env = self.env(&region, name)?;
         Ok(Some(ServiceFiles { region, service, env }))
+    }
+
+    pub(crate) fn service_in(
+        &self,
+        region: &Region,
+        name: &ServiceRef,
+    ) -> Result<Option<Arc<Service>>, StateError> {
+        self.read(&StatePath::Service(region.clone(), name.clone()), &self.objects.services)
     }
 
     /// A service's sealed env.
@@ -184,28 +214,30 @@ impl Snapshot {
             ))
         };
         let entry = self.objects.entry(self.tree, &dir)?.ok_or_else(absent)?;
-        self.objects.renderers.get(entry.id, || {
-            let mut files = BTreeMap::new();
-            for scope in [TemplateScope::Project, TemplateScope::Service] {
-                let folder = format!("{dir}/{}", scope.as_str());
-                for file in self.names_below::<FileName>(&folder)? {
-                    let path = StatePath::Template(set.clone(), scope, file.clone());
-                    let bytes = self.bytes(&path)?.ok_or_else(absent)?;
-                    let text = String::from_utf8(bytes)
-                        .map_err(|_| malformed(&path, &"not UTF-8 text"))?;
-                    files.insert(TemplateName { scope, file }, text);
-                }
+        // A tree that was compiled once may also be filed under a digest that it does not have.
+        let key = (entry.id, set.clone());
+        if let Some(known) = self.objects.renderers.get(&key) {
+            return Ok(known);
+        }
+        let mut files = BTreeMap::new();
+        for scope in [TemplateScope::Project, TemplateScope::Service] {
+            for file in self.names_below::<FileName>(&format!("{dir}/{}", scope.as_str()))? {
+                let path = StatePath::Template(set.clone(), scope, file.clone());
+                let bytes = self.bytes(&path)?.ok_or_else(absent)?;
+                let text =
+                    String::from_utf8(bytes).map_err(|_| malformed(&path, &"not UTF-8 text"))?;
+                files.insert(TemplateName { scope, file }, text);
             }
-            let render = |reason: String| StateError::Render { path: dir.clone(), reason };
-            let found = TemplateSet::new(files).map_err(|error| render(error.to_string()))?;
-            if found.digest() != set {
-                return Err(malformed(
-                    &dir,
-                    &format!("its content has the digest {}", found.digest()),
-                ));
-            }
-            Renderer::new(&found).map_err(|error| render(error.to_string()))
-        })
+        }
+        let found = TemplateSet::new(files).map_err(|error| malformed(&dir, &error))?;
+        if found.digest() != set {
+            let reason = format!("its content has the digest {}", found.digest());
+            return Err(malformed(&dir, &reason));
+        }
+        let renderer = Renderer::new(&found).map_err(|error| malformed(&dir, &error))?;
+        let renderer = Arc::new(renderer);
+        self.objects.renderers.insert(key, Arc::clone(&renderer));
+        Ok(renderer)
     }
 
     /// What a service's manifests should be: nothing before its first release.
@@ -218,8 +250,8 @@ impl Snapshot {
         let Some(release) = &service.release else { return Ok(BTreeMap::new()) };
         let name = service.metadata.service_ref();
         let cluster = self.cluster(region)?.ok_or_else(|| no_cluster(region))?;
-        let (_, project) = self.project(&name.project_ref())?.ok_or_else(|| {
-            StateError::Absent(format!("project {} is missing", name.project_ref()))
+        let project = self.project_in(region, &name.project_ref())?.ok_or_else(|| {
+            StateError::Absent(format!("project {} has no project.yaml", name.project_ref()))
         })?;
         let keys: Vec<_> = env.map(|env| env.keys().cloned().collect()).unwrap_or_default();
         let fingerprint = env.map(EnvFile::fingerprint);
@@ -263,6 +295,11 @@ impl Snapshot {
         Ok(listing.iter().filter_map(|(name, e)| Some((name.parse().ok()?, e.id))).collect())
     }
 
+    /// Whether something is there.
+    pub(crate) fn has(&self, path: &StatePath) -> Result<bool, StateError> {
+        Ok(self.objects.entry(self.tree, &path.to_string())?.is_some())
+    }
+
     /// The bytes of a file.
     pub(crate) fn bytes(&self, path: &StatePath) -> Result<Option<Vec<u8>>, StateError> {
         match self.objects.entry(self.tree, &path.to_string())? {
@@ -290,7 +327,7 @@ impl Snapshot {
     ) -> Result<Option<Arc<T>>, StateError> {
         match self.objects.entry(self.tree, &path.to_string())? {
             Some(entry) if entry.kind == EntryKind::Blob => {
-                cache.get(entry.id, || make(&self.objects.find(entry.id)?.1)).map(Some)
+                cache.get(entry.id, || Ok(self.objects.find(entry.id)?.1), make).map(Some)
             }
             _ => Ok(None),
         }

@@ -11,8 +11,11 @@ use gix::odb::loose;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-/// Writes every object of `overlay` that the repo does not have yet, as loose objects, and syncs them.
+/// Writes the objects of `overlay` as loose objects, and syncs them. One that is there already may have
+/// been written by somebody who died before syncing it, or be waiting for garbage collection: it is
+/// synced too, and made young again.
 pub(crate) fn write_objects(
     objects: &Objects,
     directory: &Path,
@@ -20,23 +23,40 @@ pub(crate) fn write_objects(
 ) -> Result<(), StateError> {
     let store = loose::Store::at(directory, Sha1);
     let mut files: Vec<PathBuf> = Vec::new();
-    let mut folders: BTreeSet<PathBuf> = BTreeSet::new();
+    let mut folders = BTreeSet::from([directory.to_path_buf()]);
     let known = objects.overlay()?;
     let made = overlay.take_object_memory().unwrap_or_default();
     for (id, (kind, bytes)) in made.iter() {
-        if known.exists(id) {
-            continue;
-        }
-        store
-            .write_buf_with_known_id(*kind, bytes, *id)
-            .map_err(StateError::git("writing an object"))?;
         let path = store.object_path(id);
+        if store.contains(id) {
+            File::open(&path)
+                .and_then(|file| file.set_modified(SystemTime::now()))
+                .map_err(StateError::io("renewing", &path))?;
+        } else if known.exists(id) {
+            continue;
+        } else {
+            store
+                .write_buf_with_known_id(*kind, bytes, *id)
+                .map_err(StateError::git("writing an object"))?;
+        }
         folders.extend(path.parent().map(Path::to_path_buf));
         files.push(path);
     }
-    folders.insert(directory.to_path_buf());
-    files.iter().try_for_each(|path| sync(path))?;
-    folders.iter().try_for_each(|path| sync(path))
+    files.iter().chain(&folders).try_for_each(|path| sync(path))
+}
+
+/// Syncs a directory and everything in it.
+pub(crate) fn sync_all(directory: &Path) -> Result<(), StateError> {
+    let failed = |error| StateError::io("reading", directory)(error);
+    for entry in std::fs::read_dir(directory).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if entry.file_type().map_err(failed)?.is_dir() {
+            sync_all(&entry.path())?;
+        } else {
+            sync(&entry.path())?;
+        }
+    }
+    sync(directory)
 }
 
 /// Syncs a file or a directory.

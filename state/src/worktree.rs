@@ -1,17 +1,33 @@
 //! Reading a clone, checked out or bare, for the commands that need no server.
 
-use crate::history::object_id;
+use crate::files::{self, Edit};
+use crate::history::{object_id, read_commit};
 use crate::objects::Objects;
+use crate::sync::write_objects;
 use crate::{Snapshot, StateError};
-use inkstone_spec::CommitId;
-use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use inkstone_spec::{CommitId, StatePath};
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
+/// What the environment may say about which repository is meant (git(1)); the caller said it already.
+const REPOSITORY_VARIABLES: &[&str] = &[
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_CONFIG_COUNT",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_WORK_TREE",
+];
+
 /// Whether the repository at `dir` has no checked-out files.
 pub fn is_bare(dir: &Path) -> Result<bool, StateError> {
-    Ok(git(dir, [OsStr::new("rev-parse"), OsStr::new("--is-bare-repository")], &[])? == "true")
+    Ok(git(dir, &["rev-parse", "--is-bare-repository"])? == "true")
 }
 
 /// The state repo in `dir` at `revision` (anything that `git rev-parse` knows, `HEAD` for instance), or,
@@ -22,59 +38,62 @@ pub fn snapshot_of(
     revision: Option<&str>,
     keep: &tempfile::TempDir,
 ) -> Result<Snapshot, StateError> {
-    let arg = OsStr::new;
-    let path = |out: String| -> PathBuf { dir.join(out) };
-    let objects = path(git(dir, [arg("rev-parse"), arg("--git-path"), arg("objects")], &[])?);
-    if let Some(revision) = revision {
-        let peeled = format!("{revision}^{{commit}}");
-        let out = git(
-            dir,
-            [arg("rev-parse"), arg("--verify"), arg("--end-of-options"), arg(&peeled)],
-            &[],
-        )?;
-        let commit = CommitId::new(out).map_err(|error| StateError::Git {
-            what: "looking up a revision",
-            reason: error.to_string(),
-        })?;
-        let objects = Arc::new(Objects::open(&[&objects])?);
-        return Ok(crate::history::read_commit(&objects, object_id(&commit)?)?.snapshot);
-    }
-    let index = keep.path().join("index");
-    let env = [
-        ("GIT_INDEX_FILE", index.as_os_str()),
-        ("GIT_OBJECT_DIRECTORY", keep.path().as_os_str()),
-        ("GIT_ALTERNATE_OBJECT_DIRECTORIES", objects.as_os_str()),
-    ];
-    git(dir, [arg("add"), arg("--all"), arg("--force"), arg(":/")], &env)?;
-    let tree = git(dir, [arg("write-tree")], &env)?;
-    let tree = gix::ObjectId::from_hex(tree.as_bytes()).map_err(|error| StateError::Git {
-        what: "reading a tree id",
+    let path = dir.join(git(dir, &["rev-parse", "--git-path", "objects"])?);
+    let Some(revision) = revision else { return on_disk(dir, &path, keep.path()) };
+    let peeled = format!("{revision}^{{commit}}");
+    let found = git(dir, &["rev-parse", "--verify", "--end-of-options", &peeled])?;
+    let commit = CommitId::new(found).map_err(|error| StateError::Git {
+        what: "looking up a revision",
         reason: error.to_string(),
     })?;
-    let objects = Arc::new(Objects::open(&[keep.path(), &objects])?);
+    let objects = Arc::new(Objects::open(&[&path])?);
+    Ok(read_commit(&objects, object_id(&commit)?)?.snapshot)
+}
+
+/// The plain files of the layout below `dir`. They are read as they are: git itself would run whatever
+/// filters the clone's settings name, and convert line ends.
+fn on_disk(dir: &Path, clone: &Path, keep: &Path) -> Result<Snapshot, StateError> {
+    let objects = Arc::new(Objects::open(&[keep, clone])?);
+    let overlay = objects.overlay()?;
+    let mut edits = Vec::new();
+    read_below(dir, "", &mut edits)?;
+    let tree = files::apply(&objects, &overlay, None, &edits)?;
+    write_objects(&objects, keep, overlay)?;
     Ok(Snapshot::new(objects, None, tree))
 }
 
-/// Runs git in `dir` with a hardened command line and returns its trimmed output.
-fn git<'a>(
-    dir: &Path,
-    args: impl IntoIterator<Item = &'a OsStr>,
-    env: &[(&str, &OsStr)],
-) -> Result<String, StateError> {
+fn read_below(dir: &Path, below: &str, edits: &mut Vec<Edit>) -> Result<(), StateError> {
+    let here = dir.join(below);
+    let failed = |error| StateError::io("reading", &here)(error);
+    for entry in fs::read_dir(&here).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name();
+        let Some(name) = name.to_str().filter(|name| *name != ".git") else { continue };
+        let path = if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") };
+        let kind = entry.file_type().map_err(failed)?;
+        if kind.is_dir() {
+            read_below(dir, &path, edits)?;
+        } else if kind.is_file()
+            && let Ok(path) = path.parse::<StatePath>()
+        {
+            edits.push(Edit::Write(path, fs::read(entry.path()).map_err(failed)?));
+        }
+    }
+    Ok(())
+}
+
+/// Asks git about the repository in `dir`, and about no other; returns its trimmed answer.
+fn git(dir: &Path, args: &[&str]) -> Result<String, StateError> {
     let failed = |reason: String| StateError::Git { what: "running git", reason };
-    let output = Command::new("git")
+    let mut command = Command::new("git");
+    for variable in REPOSITORY_VARIABLES {
+        command.env_remove(variable);
+    }
+    let output = command
         .arg("-C")
         .arg(dir)
-        .args([
-            "-c",
-            "core.fsmonitor=false",
-            "-c",
-            "core.hooksPath=/dev/null",
-            "-c",
-            "core.autocrlf=false",
-        ])
+        .args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"])
         .args(args)
-        .envs(env.iter().copied())
         .env("LC_ALL", "C")
         .output()
         .map_err(|error| failed(format!("{error}; is git installed?")))?;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// The deepest path that is followed: one more than the layout has, so that strays show.
 const MAX_DEPTH: usize = 9;
 
-/// One file that differs.
+/// One file that differs. A tree stands here only where no file can: it is empty, or too deep.
 #[derive(Clone, Debug)]
 pub(crate) struct Changed {
     pub(crate) path: String,
@@ -59,6 +59,9 @@ fn descend(
             .map_or_else(|| Ok(Arc::default()), |e| objects.dir(e.id))
     };
     let (before, after) = (listing(old)?, listing(new)?);
+    if is_tree(new) && after.is_empty() && !path.is_empty() {
+        changed.push(Changed { path: path.to_owned(), old: None, new });
+    }
     let names: BTreeSet<&str> = before.keys().chain(after.keys()).map(AsRef::as_ref).collect();
     for name in names {
         let below = if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };

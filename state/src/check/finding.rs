@@ -1,8 +1,8 @@
 //! What a check found: where, which law, what to do.
 
 use crate::StateError;
-use inkstone_spec::CommitId;
-use std::fmt;
+use inkstone_spec::{CommitId, StatePath};
+use std::fmt::{self, Write as _};
 
 /// The law that something breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,7 +65,7 @@ impl Rule {
                 "Give the host to one service: its claim under hosts/ must name the service that lists it."
             }
             Self::Signature => {
-                "Commit as yourself, and drop Inkstone-* lines from the message; a revert by `git revert` has none."
+                "Commit as yourself (git commit --amend --reset-author), and drop Inkstone-* lines from the message; a revert by `git revert` has none."
             }
             Self::Trailer => "Trailers are Inkstone's to write; commit without them.",
             Self::Rendered => {
@@ -105,6 +105,11 @@ impl Finding {
         Self { rule, commit: None, path: None, message: message.into() }
     }
 
+    /// Whether both say the same, whichever commit they blame.
+    pub(crate) fn is_same_fault(&self, other: &Self) -> bool {
+        self.rule == other.rule && self.path == other.path && self.message == other.message
+    }
+
     pub(crate) fn in_commit(mut self, commit: &CommitId) -> Self {
         self.commit.get_or_insert_with(|| commit.clone());
         self
@@ -121,6 +126,9 @@ impl Finding {
             StateError::Sealed { path, reason } => Ok(Self::at(Rule::Sealed, path, reason)),
             StateError::Render { path, reason } => Ok(Self::at(Rule::Rendered, path, reason)),
             StateError::Absent(what) => Ok(Self::at(Rule::Named, path, what)),
+            newer @ StateError::Layout { .. } => {
+                Ok(Self::at(Rule::Parses, StatePath::Inkstone, newer.to_string()))
+            }
             broken => Err(broken),
         }
     }
@@ -132,8 +140,35 @@ impl fmt::Display for Finding {
             write!(f, "{} ", commit.short())?;
         }
         if let Some(path) = &self.path {
-            write!(f, "{path}: ")?;
+            printable(f, path)?;
+            f.write_str(": ")?;
         }
-        write!(f, "{} [{}]", self.message, self.rule.as_str())
+        printable(f, &self.message)?;
+        write!(f, " [{}]", self.rule.as_str())
+    }
+}
+
+/// Files are other people's words: nothing of them may reach a terminal as a command.
+fn printable(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    text.chars().try_for_each(|c| {
+        if c.is_control() { write!(f, "{}", c.escape_default()) } else { f.write_char(c) }
+    })
+}
+
+/// Sorted, each once.
+pub(super) fn in_order(mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.sort_by(|a, b| {
+        let key = |f: &Finding| (f.rule, f.path.clone(), f.message.clone(), f.commit.clone());
+        key(a).cmp(&key(b))
+    });
+    findings.dedup();
+    findings
+}
+
+/// What a file says, or `None` where it says nothing that can be read: another check reports it.
+pub(super) fn if_readable<T>(read: Result<Option<T>, StateError>) -> Result<Option<T>, StateError> {
+    match read {
+        Ok(value) => Ok(value),
+        Err(error) => Finding::from_error(error, &"").map(|_| None),
     }
 }

@@ -1,12 +1,13 @@
 //! What a new head changes in a tree that was checked before: by induction the whole tree holds when
-//! the old one did and what changed does.
+//! the old one did and what changed does, with everything that what changed was or is named by.
 
 use super::diff::diff;
-use super::finding::{Finding, Rule};
+use super::finding::{Finding, Rule, if_readable};
 use super::owners::Inspector;
-use super::tree::{Scope, check_tree, layout_path};
+use super::scope::Scope;
+use super::tree::{check_tree, layout_path};
 use crate::{Snapshot, StateError, plan};
-use inkstone_spec::StatePath;
+use inkstone_spec::{Hostname, StatePath};
 
 /// How many services a push may remove without saying so.
 const MAX_REMOVED_SERVICES: usize = 5;
@@ -17,44 +18,80 @@ pub fn check_head(
     new: &Snapshot,
     allows_removal: bool,
 ) -> Result<Vec<Finding>, StateError> {
+    let files = match diff(new.objects(), Some(old.tree()), new.tree()) {
+        Ok(files) => files,
+        Err(error) => return Ok(vec![Finding::from_error(error, &"the tree")?]),
+    };
     let mut scope = Scope::default();
     let mut inspector = Inspector::new(new);
     let mut removed = Vec::new();
-    for file in diff(new.objects(), Some(old.tree()), new.tree())? {
-        let Some(path) = layout_path(&file.path, file.new, &mut inspector.findings) else {
-            continue;
-        };
-        if file.new.is_none()
-            && let StatePath::Service(_, name) = &path
-        {
-            removed.push(name.clone());
-        }
-        scope.add(&path);
-    }
-    if removed.len() > MAX_REMOVED_SERVICES && !allows_removal {
-        inspector.findings.push(Finding::of(
-            Rule::Removal,
-            format!("{} services would be removed at once", removed.len()),
-        ));
-    }
-    if scope.platform {
-        inspector.findings.extend(check_tree(new)?);
-        return Ok(inspector.findings);
-    }
-    // A project's own settings show in its services' manifests, and a service that is gone must have
-    // taken its host claims with it.
-    for (_, project) in scope.projects.clone() {
-        for service in new.services(&project)? {
-            if let Some(files) = new.service(&service)? {
-                scope.services.insert((files.region, service));
+    for file in &files {
+        if let Some(path) = layout_path(file, &mut inspector.findings) {
+            scope.add(&path);
+            if file.new.is_none() {
+                removed.push(path);
             }
         }
     }
-    for name in &removed {
-        if let Some(files) = old.service(name)? {
-            scope.hosts.extend(plan::hosts(old, &files.region, &files.service)?);
+    if !allows_removal {
+        check_removal(old, &removed, &mut inspector)?;
+    }
+    if scope.platform {
+        // Whatever the rest of the tree depends on may have changed; this finds the same again.
+        inspector.findings.extend(check_tree(new)?);
+        return Ok(inspector.findings());
+    }
+    widen(&mut scope, old, new)?;
+    scope.inspect(&mut inspector)?;
+    Ok(inspector.findings())
+}
+
+fn check_removal(
+    old: &Snapshot,
+    removed: &[StatePath],
+    inspector: &mut Inspector<'_>,
+) -> Result<(), StateError> {
+    let is_service = |path: &&StatePath| matches!(path, StatePath::Service(..));
+    let services = removed.iter().filter(is_service).count();
+    if services > MAX_REMOVED_SERVICES {
+        let message = format!("{services} services would be removed at once");
+        inspector.findings.push(Finding::of(Rule::Removal, message));
+    }
+    for path in removed {
+        if let StatePath::Project(region, project) = path {
+            let services = old.services_in(region, project)?.len();
+            if services > 0 {
+                let message = format!("the project would be removed with {services} services");
+                inspector.add(Rule::Removal, path, message);
+            }
         }
     }
-    scope.inspect(&mut inspector)?;
-    Ok(inspector.findings)
+    Ok(())
+}
+
+/// Adds what may break although none of its own files changed.
+fn widen(scope: &mut Scope, old: &Snapshot, new: &Snapshot) -> Result<(), StateError> {
+    // A project's settings show in its services' manifests.
+    for (region, project) in &scope.projects {
+        let services = new.services_in(region, project)?;
+        scope.services.extend(services.into_iter().map(|service| (region.clone(), service)));
+    }
+    // Who had a host may list it still.
+    let changed: Vec<Hostname> = scope.hosts.iter().cloned().collect();
+    for host in changed {
+        if let Some(claim) = if_readable(old.host(&host))? {
+            let service = claim.spec.service_ref();
+            for region in new.regions()? {
+                scope.services.insert((region, service.clone()));
+            }
+        }
+    }
+    // A host that a service had may be claimed for it still.
+    for (_, name) in &scope.services {
+        if let Some(files) = if_readable(old.service(name))? {
+            let hosts = plan::hosts(old, &files.region, &files.service).map(Some);
+            scope.hosts.extend(if_readable(hosts)?.into_iter().flatten());
+        }
+    }
+    Ok(())
 }

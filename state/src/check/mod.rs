@@ -1,16 +1,21 @@
 //! The laws of the state repo, as checks: of one commit for what it touches, of a whole tree, and of
 //! what a new head changes in a tree that was checked before.
 
+mod claim;
 mod commit;
 mod diff;
 mod finding;
 mod head;
+mod line;
 mod owners;
+mod scope;
 mod tree;
 
+pub(crate) use claim::is_vouched_for;
 pub use commit::check_commit;
 pub use finding::{Finding, Rule};
 pub use head::check_head;
+pub(crate) use line::check_line;
 pub use tree::check_tree;
 
 use gix::ObjectId;

@@ -1,11 +1,11 @@
 //! Checks of one owner's files in one snapshot. Each looks only at that owner and at what it names.
 
-use super::finding::{Finding, Rule};
+use super::finding::{Finding, Rule, in_order};
 use super::is_blob;
 use crate::{Snapshot, StateError, plan};
 use gix::ObjectId;
 use inkstone_spec::{
-    FileName, Hostname, ProjectRef, Region, Service, ServiceRef, StatePath, WorkspaceName,
+    Digest, FileName, Hostname, ProjectRef, Region, Service, ServiceRef, StatePath, WorkspaceName,
 };
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -19,6 +19,11 @@ pub(crate) struct Inspector<'a> {
 impl<'a> Inspector<'a> {
     pub(crate) fn new(snapshot: &'a Snapshot) -> Self {
         Self { snapshot, findings: Vec::new() }
+    }
+
+    /// What was found, sorted, each once.
+    pub(crate) fn findings(self) -> Vec<Finding> {
+        in_order(self.findings)
     }
 
     pub(crate) fn add(&mut self, rule: Rule, path: impl Display, message: impl Into<String>) {
@@ -45,6 +50,14 @@ impl<'a> Inspector<'a> {
         self.take(&StatePath::Inkstone, read).map(drop)
     }
 
+    pub(crate) fn templates(&mut self, set: &Digest) -> Result<(), StateError> {
+        if self.snapshot.has_templates(set)? {
+            let compiled = self.snapshot.renderer(set);
+            self.take(&StatePath::template_dir(set), compiled)?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn cluster(&mut self, region: &Region) -> Result<(), StateError> {
         let path = StatePath::Cluster(region.clone());
         let read = self.snapshot.cluster(region);
@@ -56,8 +69,10 @@ impl<'a> Inspector<'a> {
                 let renderer = self.snapshot.renderer(&cluster.spec.templates);
                 self.take(&path, renderer)?;
             }
-            Some(None) => self.add(Rule::Named, &path, "the region has files but no cluster.yaml"),
-            None => {}
+            Some(None) if self.snapshot.regions()?.contains(region) => {
+                self.add(Rule::Named, &path, "the region has files but no cluster.yaml");
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -68,19 +83,14 @@ impl<'a> Inspector<'a> {
         name: &WorkspaceName,
     ) -> Result<(), StateError> {
         let path = StatePath::Workspace(region.clone(), name.clone());
-        let read = self.snapshot.workspace(name);
+        let read = self.snapshot.workspace_in(region, name);
         match self.take(&path, read)? {
-            Some(Some((_, workspace))) => {
-                if workspace.metadata.name != *name {
-                    self.add(Rule::Parses, &path, "metadata.name does not agree with the path");
-                }
+            Some(Some(workspace)) if workspace.metadata.name != *name => {
+                self.add(Rule::Parses, &path, "metadata.name does not agree with the path");
             }
-            Some(None) if !self.snapshot.projects(name)?.is_empty() => {
-                self.add(
-                    Rule::Removal,
-                    &path,
-                    "the workspace is not empty but has no workspace.yaml",
-                );
+            Some(None) if !self.snapshot.projects_in(region, name)?.is_empty() => {
+                let message = "the workspace is not empty but has no workspace.yaml";
+                self.add(Rule::Removal, &path, message);
             }
             _ => {}
         }
@@ -89,12 +99,12 @@ impl<'a> Inspector<'a> {
 
     pub(crate) fn project(&mut self, region: &Region, name: &ProjectRef) -> Result<(), StateError> {
         let path = StatePath::Project(region.clone(), name.clone());
-        let read = self.snapshot.project(name);
+        let read = self.snapshot.project_in(region, name);
         let Some(found) = self.take(&path, read)? else { return Ok(()) };
         let dir = StatePath::project_dir(region, name);
         let present = self.snapshot.manifests(&dir)?;
-        let Some((_, project)) = found else {
-            if !self.snapshot.services(name)?.is_empty() {
+        let Some(project) = found else {
+            if !self.snapshot.services_in(region, name)?.is_empty() {
                 self.add(Rule::Removal, &path, "the project has services but no project.yaml");
             } else if !present.is_empty() {
                 self.add(Rule::Rendered, &path, "manifests are left of a project that is gone");
@@ -103,14 +113,13 @@ impl<'a> Inspector<'a> {
         };
         if project.metadata.project_ref() != *name {
             self.add(Rule::Parses, &path, "metadata does not agree with the path");
+            return Ok(());
         }
-        let workspace = self.snapshot.workspace(&name.workspace);
-        if self.take(&path, workspace)?.is_some_and(|w| w.is_none()) {
-            self.add(
-                Rule::Named,
-                &path,
-                format!("workspace {} has no workspace.yaml", name.workspace),
-            );
+        self.in_one_region(&path, |region| StatePath::Project(region, name.clone()))?;
+        let workspace = self.snapshot.workspace_in(region, &name.workspace);
+        if self.take(&path, workspace)?.is_some_and(|workspace| workspace.is_none()) {
+            let message = format!("workspace {} has no workspace.yaml in {region}", name.workspace);
+            self.add(Rule::Named, &path, message);
         }
         let rendered = self.snapshot.render_project(region, &project);
         let Some(rendered) = self.take(&path, rendered)? else { return Ok(()) };
@@ -121,28 +130,47 @@ impl<'a> Inspector<'a> {
     pub(crate) fn service(&mut self, region: &Region, name: &ServiceRef) -> Result<(), StateError> {
         let path = StatePath::Service(region.clone(), name.clone());
         let dir = StatePath::service_dir(region, name);
-        let read = self.snapshot.service(name);
+        let read = self.snapshot.service_in(region, name);
         let Some(found) = self.take(&path, read)? else { return Ok(()) };
+        let env = self.snapshot.env(region, name);
+        let Some(env) = self.take(&path, env)? else { return Ok(()) };
         let present = self.snapshot.manifests(&dir)?;
-        let Some(files) = found else {
-            let env = self.snapshot.env(region, name);
-            if !present.is_empty() || self.take(&path, env)?.flatten().is_some() {
+        let Some(service) = found else {
+            if !present.is_empty() || env.is_some() {
                 self.add(Rule::Named, &path, "files are left of a service that is gone");
             }
             return Ok(());
         };
-        if files.region != *region {
-            self.add(Rule::Named, &path, format!("the service is in region {} too", files.region));
-        }
-        let service = &files.service;
         if service.metadata.service_ref() != *name {
             self.add(Rule::Parses, &path, "metadata does not agree with the path");
             return Ok(());
         }
-        self.hosts_of(region, service)?;
-        let rendered = self.snapshot.render_service(region, service, files.env.as_deref());
+        self.in_one_region(&path, |region| StatePath::Service(region, name.clone()))?;
+        let project = self.snapshot.project_in(region, &name.project_ref());
+        if self.take(&path, project)?.is_some_and(|project| project.is_none()) {
+            let message = format!("project {} has no project.yaml in {region}", name.project_ref());
+            self.add(Rule::Named, &path, message);
+            return Ok(());
+        }
+        self.hosts_of(region, &service)?;
+        let rendered = self.snapshot.render_service(region, &service, env.as_deref());
         let Some(rendered) = self.take(&path, rendered)? else { return Ok(()) };
         self.same(&dir, &rendered, present);
+        Ok(())
+    }
+
+    /// Names do not say a region, so each is used in one only.
+    fn in_one_region(
+        &mut self,
+        path: &StatePath,
+        there: impl Fn(Region) -> StatePath,
+    ) -> Result<(), StateError> {
+        for region in self.snapshot.regions()? {
+            let other = there(region);
+            if other != *path && self.snapshot.has(&other)? {
+                self.add(Rule::Named, path, format!("the same name is used by {other}"));
+            }
+        }
         Ok(())
     }
 

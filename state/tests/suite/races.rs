@@ -1,0 +1,117 @@
+//! Many writers at once.
+
+use crate::fixture::{Fixture, deploy, name};
+use crate::git::{Clone, command};
+use inkstone_state::{CommitError, Signer, StateRepo};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Source commits, of all deploys in history.
+fn deployed(fixture: &Fixture) -> Vec<String> {
+    let sources = fixture.git(&["log", "--format=%(trailers:key=Source-Commit,valueonly)", "main"]);
+    sources.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+fn assert_all_there(fixture: &Fixture, expected: usize) {
+    let all = deployed(fixture);
+    assert_eq!(all.len(), expected);
+    assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), expected);
+    assert_eq!(fixture.git(&["rev-list", "--merges", "--count", "main"]), "0");
+    fixture.assert_lawful();
+}
+
+#[test]
+fn eight_threads_of_one_repo_lose_nothing() {
+    let fixture = Fixture::new();
+    std::thread::scope(|scope| {
+        for thread in 0..8_u32 {
+            let state = &fixture.state;
+            scope.spawn(move || {
+                for at in 0..25 {
+                    let service = name(if thread % 2 == 0 { "site" } else { "api" });
+                    let committed = deploy(state, &service, 1000 + thread * 100 + at).unwrap();
+                    assert!(committed.changed);
+                }
+            });
+        }
+    });
+    assert_all_there(&fixture, 201);
+}
+
+/// Reverts nothing and adds empty commits until each is taken, as an operator who keeps pulling does.
+fn push_until_taken(clone: &Clone, commits: usize) {
+    for number in 0..commits {
+        clone.commit(&format!("a word of Ada's, {number}"));
+        while !command(&clone.dir)
+            .args(["push", "--quiet", "origin", "HEAD:main"])
+            .output()
+            .unwrap()
+            .status
+            .success()
+        {
+            clone.git(&["pull", "--quiet", "--rebase", "origin", "main"]);
+        }
+    }
+}
+
+#[test]
+fn two_handles_and_an_operators_pushes_lose_nothing() {
+    const PUSHES: usize = 15;
+    let fixture = Fixture::new();
+    let other = StateRepo::open(fixture.state.git_dir(), Signer::load(&fixture.key()).unwrap());
+    let other = other.unwrap();
+    let clone = fixture.clone();
+    let pushing = AtomicBool::new(true);
+    let made: usize = std::thread::scope(|scope| {
+        let writers = [(&fixture.state, 2000, "site"), (&other, 3000, "api")];
+        let writers = writers.map(|(state, from, service)| {
+            let pushing = &pushing;
+            scope.spawn(move || {
+                let mut made = 0;
+                while made < 25 || (pushing.load(Ordering::Relaxed) && made < 900) {
+                    match deploy(state, &name(service), from + made) {
+                        Ok(_) => made += 1,
+                        // An honest answer: nothing was written.
+                        Err(CommitError::Busy) => {}
+                        Err(error) => panic!("{error:?}"),
+                    }
+                    // An operator on this machine needs a moment between two commits.
+                    std::thread::yield_now();
+                }
+                usize::try_from(made).unwrap()
+            })
+        });
+        push_until_taken(&clone, PUSHES);
+        pushing.store(false, Ordering::Relaxed);
+        writers.into_iter().map(|writer| writer.join().unwrap()).sum()
+    });
+    fixture.state.publish().unwrap();
+    let pushed = fixture.git(&["log", "--author=Ada", "--format=%s", "main"]);
+    assert_eq!(pushed.lines().count(), PUSHES);
+    assert_all_there(&fixture, made + 1);
+}
+
+#[test]
+fn readers_never_see_live_ahead_of_main_or_a_broken_state() {
+    let fixture = Fixture::new();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let (state, done) = (&fixture.state, &done);
+        let reader = scope.spawn(move || {
+            let mut seen = 0;
+            while !done.load(Ordering::Relaxed) {
+                let files = state.live().unwrap().service(&name("site")).unwrap().unwrap();
+                assert!(files.service.release.is_some());
+                state.heads().unwrap();
+                seen += 1;
+            }
+            seen
+        });
+        for number in 0..50 {
+            deploy(state, &name("site"), 4000 + number).unwrap();
+        }
+        done.store(true, Ordering::Relaxed);
+        assert!(reader.join().unwrap() > 0);
+    });
+    fixture.assert_lawful();
+}
