@@ -1,7 +1,8 @@
-//! The automation of this repository: build, test, demo. It owns how the pieces are compiled, checked
-//! and put beside each other, and which outside tools judge them. It must not know what Inkstone does:
-//! no crate of the workspace is a dependency here, so it compiles first and alone.
+//! The automation of this repository: build, test, demo, bench, soak. It owns how the pieces are
+//! compiled, checked and put beside each other, and which outside tools judge them. It must not know
+//! what Inkstone does: no crate of the workspace is a dependency here, so it compiles first and alone.
 
+mod bench;
 mod build;
 mod setup;
 mod static_server;
@@ -42,6 +43,18 @@ enum Task {
         #[arg(long)]
         fast: bool,
     },
+    /// Build optimised and measure it; a whole run writes bench/RESULTS.md.
+    Bench {
+        /// `--quick`, `--only MEASURE`, `--help`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        options: Vec<String>,
+    },
+    /// Build optimised and kill it again and again under pushes; writes bench/SOAK.md.
+    Soak {
+        /// `--kills N`, `--seed S`, `--help`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        options: Vec<String>,
+    },
     /// Rewrite the golden files and schemas to what the code now produces; then review the diff.
     Accept,
     /// Install what the tests need: system packages, and pinned tools under the target directory.
@@ -66,6 +79,8 @@ fn run(task: &Task) -> Result<()> {
         Task::Demo => build::demo(&workspace),
         Task::Test { fast: true } => test::fast(&workspace),
         Task::Test { fast: false } => test::full(&workspace),
+        Task::Bench { options } => bench::run(&workspace, "measure", options),
+        Task::Soak { options } => bench::run(&workspace, "soak", options),
         Task::Accept => test::accept(&workspace),
         Task::Setup => setup::everything(&workspace),
     }

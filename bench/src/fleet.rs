@@ -1,0 +1,98 @@
+//! A large state repo with everything around it: what `serve` finds after years of use.
+//!
+//! The server itself founds the data directory, workspaces and projects are commits like any other, and
+//! what would take too long one by one comes in at once: the services by `git fast-import`, their source
+//! repositories as files, their deployments through the store.
+
+mod repos;
+mod rows;
+mod services;
+
+use crate::git;
+use crate::server::{ANYWHERE, Home, Server};
+use anyhow::Context as _;
+use inkstone_spec::{KeyName, ProjectRef, Region, WorkspaceName};
+use inkstone_state::{Action, Message, Proposal, Signer, StateError, StateRepo, Tool, plan};
+use jiff::Timestamp;
+use services::Member;
+pub(crate) use services::release;
+use std::path::Path;
+use tempfile::TempDir;
+
+/// How many workspaces there are, beside the first one.
+const WORKSPACES: usize = 20;
+/// How many projects each has.
+const PROJECTS: usize = 5;
+/// How many services each project has.
+const SERVICES: usize = 100;
+/// What follows from chance follows from this.
+pub(crate) const SEED: u64 = 0x1175;
+
+/// A data directory with 10,000 services.
+pub(crate) struct Fleet {
+    pub(crate) home: Home,
+    pub(crate) region: Region,
+    pub(crate) projects: Vec<ProjectRef>,
+    pub(crate) members: Vec<Member>,
+    _folder: TempDir,
+}
+
+impl Fleet {
+    pub(crate) async fn found(binary: &Path) -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("inkstone-bench-").tempdir()?;
+        let home = Home { binary: binary.to_owned(), folder: folder.path().to_owned() };
+        Server::start(&home, ANYWHERE, &[]).await?.stop().await?;
+        let state = open(&home)?;
+        let region = state.main()?.regions()?.pop().context("the state repo has no cluster")?;
+        let projects = projects(&state, &region)?;
+        let source_commit = repos::template(&home)?;
+        let members = services::import(&home, &state, &region, &projects, &source_commit)?;
+        let state_commit = git::rev_parse(&home.state(), "main")?.parse()?;
+        for member in &members {
+            repos::place(&home, member)?;
+        }
+        rows::fill(&home, &members, &state_commit).await?;
+        Ok(Self { home, region, projects, members, _folder: folder })
+    }
+}
+
+/// The state repo of a server that does not run.
+pub(crate) fn open(home: &Home) -> anyhow::Result<StateRepo> {
+    let signer = Signer::load(&home.data().join("signing-key"))?;
+    Ok(StateRepo::open(&home.state(), signer)?)
+}
+
+/// Who acts here.
+pub(crate) fn actor() -> anyhow::Result<KeyName> {
+    Ok("bench".parse()?)
+}
+
+/// Adds every workspace and project, a commit each.
+fn projects(state: &StateRepo, region: &Region) -> anyhow::Result<Vec<ProjectRef>> {
+    let actor = actor()?;
+    let message = |action| Message { action, actor: actor.clone(), tool: Tool::new("bench") };
+    let mut all = Vec::new();
+    for team in 1..=WORKSPACES {
+        let workspace: WorkspaceName = format!("team{team}").parse()?;
+        state.commit(Timestamp::now(), |_| {
+            Ok::<_, StateError>(Some(Proposal {
+                message: message(Action::AddWorkspace(workspace.clone())),
+                edits: plan::add_workspace(region, &workspace)?,
+            }))
+        })?;
+        for number in 1..=PROJECTS {
+            let project = ProjectRef {
+                workspace: workspace.clone(),
+                project: format!("shop-{number}").parse()?,
+            };
+            state.commit(Timestamp::now(), |snapshot| {
+                Ok::<_, StateError>(Some(Proposal {
+                    message: message(Action::CreateProject(project.clone())),
+                    edits: plan::create_project(snapshot, region, &project)?,
+                }))
+            })?;
+            all.push(project);
+        }
+    }
+    Ok(all)
+}

@@ -1,0 +1,89 @@
+//! The measures, all in one run on one machine, and the table they make.
+
+mod commit;
+mod push;
+mod reads;
+mod render;
+mod site;
+mod start;
+
+use crate::fleet::Fleet;
+use crate::machine;
+use crate::table::results;
+use clap::ValueEnum;
+use std::io::Write as _;
+use std::path::Path;
+
+/// What is measured together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Measure {
+    /// Services rendered in a second.
+    Render,
+    /// A deploy commit, against the git binary.
+    Commit,
+    /// From the start of the server until it listens.
+    Start,
+    /// Tool calls that read, and the memory that they take.
+    Reads,
+    /// From a push to its commit in the state repo.
+    Push,
+}
+
+/// How much is measured; the default is everything, in full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// Fewer rounds.
+    pub quick: bool,
+    /// One measure alone.
+    pub only: Option<Measure>,
+}
+
+impl Scope {
+    fn has(self, measure: Measure) -> bool {
+        self.only.is_none_or(|only| only == measure)
+    }
+
+    fn rounds(self, full: usize) -> usize {
+        if self.quick { full.div_ceil(10) } else { full }
+    }
+}
+
+/// Measures `inkstone` and returns the table.
+pub fn run(inkstone: &Path, scope: Scope) -> anyhow::Result<String> {
+    // One thread: the client shares the cores with the server that it measures.
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        let mut rows = Vec::new();
+        if scope.has(Measure::Render) {
+            say("rendering");
+            rows.extend(render::measure(scope)?);
+        }
+        let mut facts = machine::facts(&std::env::temp_dir())?;
+        if scope.only != Some(Measure::Render) {
+            say("making a fleet of 10,000 services");
+            let fleet = Fleet::found(inkstone).await?;
+            facts = machine::facts(&fleet.home.folder)?;
+            if scope.has(Measure::Start) {
+                say("starting and stopping");
+                rows.extend(start::measure(&fleet, scope).await?);
+            }
+            if scope.has(Measure::Reads) {
+                say("reading over MCP");
+                rows.extend(reads::measure(&fleet, scope).await?);
+            }
+            if scope.has(Measure::Push) {
+                say("pushing a site");
+                rows.extend(push::measure(&fleet, scope).await?);
+            }
+            if scope.has(Measure::Commit) {
+                say("committing beside git");
+                rows.extend(commit::measure(&fleet, scope)?);
+            }
+        }
+        Ok(format!("# What Inkstone costs\n\n{facts}\n\n{}", results(&rows)))
+    })
+}
+
+/// Says what is being done, apart from the results.
+fn say(what: &str) {
+    let _ = writeln!(std::io::stderr(), "  {what} …");
+}

@@ -1,0 +1,140 @@
+//! One deploy commit at 10,000 services: Inkstone, durable and signed, against the `git` binary, which
+//! makes the same commit in a clone of the same repo, unsigned and with its own defaults of syncing.
+//!
+//! Inkstone's time has everything from the release to both branches on disk: planning, rendering,
+//! signing, checking. git's has `git add` of the changed files and `git commit`; that the files are
+//! written is not counted.
+
+use super::Scope;
+use crate::fleet::{Fleet, SEED, actor, open, release};
+use crate::git;
+use crate::table::Row;
+use crate::times::{Times, ms};
+use anyhow::Context as _;
+use fastrand::Rng;
+use inkstone_spec::{CommitId, Release, RepoRef, ServiceRef};
+use inkstone_state::{Action, Edit, Message, Proposal, StateError, StateRepo, Tool, plan};
+use jiff::Timestamp;
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How many commits each makes.
+const ROUNDS: usize = 200;
+/// How many times faster than git a commit is to be.
+const GOAL: f64 = 10.0;
+
+pub(super) fn measure(fleet: &Fleet, scope: Scope) -> anyhow::Result<Vec<Row>> {
+    let state = open(&fleet.home)?;
+    let clone = fleet.home.folder.join("clone");
+    let source = fleet.home.state().display().to_string();
+    git::run(
+        &fleet.home.folder,
+        &["clone", "--quiet", "--no-hardlinks", source.as_str(), "clone"],
+    )?;
+    git::run(&clone, &["status", "--short"])?;
+    let templates =
+        state.main()?.cluster(&fleet.region)?.context("no cluster")?.spec.templates.clone();
+    let mut rng = Rng::with_seed(SEED);
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for round in 0..scope.rounds(ROUNDS) {
+        let member = rng.choice(&fleet.members).context("the fleet is empty")?.clone();
+        let source_commit: CommitId = format!("{:040x}", rng.u128(1..)).parse()?;
+        let change = Deploy {
+            repo: RepoRef { workspace: member.name.workspace.clone(), repo: member.source.repo },
+            service: member.name,
+            release: release(&mut rng, source_commit, templates.clone())?,
+        };
+        let edits = plan::deploy(&state.main()?, &change.service, change.release.clone())?;
+        // Neither is always the one that finds the caches warm.
+        if round.is_multiple_of(2) {
+            ours.push(change.commit(&state)?);
+            theirs.push(commit_by_git(&clone, &edits, &change)?);
+        } else {
+            theirs.push(commit_by_git(&clone, &edits, &change)?);
+            ours.push(change.commit(&state)?);
+        }
+    }
+    same_trees(&fleet.home.state(), &clone)?;
+    let (ours, theirs) = (Times::new(ours), Times::new(theirs));
+    let ratio = theirs.median().as_secs_f64() / ours.median().as_secs_f64();
+    Ok(vec![
+        Row::told(
+            format!(
+                "deploy commit, durable and signed, 10,000 services ({} of them)",
+                ours.count()
+            ),
+            ours.to_string(),
+        ),
+        Row::told(
+            "the same commit by the git binary, its own syncing, unsigned",
+            theirs.to_string(),
+        ),
+        Row::judged(
+            "how many times faster, by the medians",
+            format!(
+                "{ratio:.1} times ({} less)",
+                ms(theirs.median().saturating_sub(ours.median()))
+            ),
+            format!("{GOAL:.0} times"),
+            ratio >= GOAL,
+        ),
+    ])
+}
+
+/// A deployment whose image is built.
+struct Deploy {
+    service: ServiceRef,
+    repo: RepoRef,
+    release: Release,
+}
+
+impl Deploy {
+    fn message(&self) -> anyhow::Result<Message> {
+        Ok(Message {
+            action: Action::Deploy {
+                service: self.service.clone(),
+                deployment: self.release.deployment.clone(),
+                source_repo: self.repo.clone(),
+                source_commit: self.release.source_commit.clone(),
+                image: self.release.image.clone(),
+            },
+            actor: actor()?,
+            tool: Tool::new("git push"),
+        })
+    }
+
+    fn commit(&self, state: &StateRepo) -> anyhow::Result<Duration> {
+        let message = self.message()?;
+        let start = Instant::now();
+        let committed = state.commit(Timestamp::now(), |snapshot| {
+            let edits = plan::deploy(snapshot, &self.service, self.release.clone())?;
+            Ok::<_, StateError>(Some(Proposal { message: message.clone(), edits }))
+        })?;
+        let took = start.elapsed();
+        anyhow::ensure!(committed.changed, "the deploy changed nothing");
+        Ok(took)
+    }
+}
+
+fn commit_by_git(clone: &Path, edits: &[Edit], change: &Deploy) -> anyhow::Result<Duration> {
+    let mut add = vec!["add".to_owned(), "--".to_owned()];
+    for edit in edits {
+        let Edit::Write(path, bytes) = edit else { continue };
+        fs::write(clone.join(path.to_string()), bytes)?;
+        add.push(path.to_string());
+    }
+    let message = change.message()?.to_string();
+    let start = Instant::now();
+    git::run(clone, &add)?;
+    git::run(clone, &["commit", "--quiet", "--message", message.as_str()])?;
+    Ok(start.elapsed())
+}
+
+/// Both made the same changes, or the comparison means nothing.
+fn same_trees(state: &Path, clone: &Path) -> anyhow::Result<()> {
+    let (ours, theirs) =
+        (git::rev_parse(state, "main^{tree}")?, git::rev_parse(clone, "main^{tree}")?);
+    anyhow::ensure!(ours == theirs, "the trees differ: {ours} and {theirs}");
+    Ok(())
+}

@@ -1,0 +1,136 @@
+//! The books after the storm: what the state repo has against what the store says and what people were
+//! told.
+
+use super::pushers::Pushed;
+use super::world::World;
+use crate::git;
+use crate::server::Home;
+use inkstone_spec::{DeploymentId, DeploymentStatus, ServiceRef};
+use inkstone_store::{Deployment, MAX_RECENT, Store};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+/// A deploy commit: its id, deployment, service and source commit.
+const FORMAT: &str = "--format=%H %(trailers:key=Inkstone-Deployment,valueonly,separator=) \
+    %(trailers:key=Inkstone-Service,valueonly,separator=) \
+    %(trailers:key=Source-Commit,valueonly,separator=)";
+
+/// What the books say.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Books {
+    pub(super) findings: Vec<String>,
+    pub(super) deployments: usize,
+    pub(super) superseded: usize,
+    pub(super) taken_over: usize,
+    pub(super) commits: usize,
+    pub(super) lost: usize,
+    pub(super) twice: usize,
+}
+
+/// Looks at everything that a server left behind.
+pub(super) async fn audit(home: &Home, world: &World, pushed: &Pushed) -> anyhow::Result<Books> {
+    let mut books = Books::default();
+    let commits = commits(&home.state(), &mut books)?;
+    for deployment in deployments(home, world, pushed, &commits).await? {
+        books.enter(&deployment, &commits);
+    }
+    for (site, commit) in &pushed.commits {
+        let told = ["merge-base", "--is-ancestor", commit, "main"];
+        if git::run(&site.hosted, &told).is_err() {
+            books.lost += 1;
+            books.findings.push(format!("{}: the push of {commit} is gone", site.name));
+        }
+    }
+    let refs = ["main", "live"].map(|name| git::rev_parse(&home.state(), name));
+    if let [Ok(main), Ok(live)] = &refs
+        && main != live
+    {
+        books.findings.push(format!("main is at {main}, live at {live}"));
+    }
+    for folder in world.sites.iter().map(|site| &site.hosted).chain([&home.state()]) {
+        if let Err(error) = git::run(folder, &["fsck", "--full", "--strict"]) {
+            books.findings.push(format!("{}: {error}", folder.display()));
+        }
+    }
+    books.findings.extend(verify(home)?);
+    Ok(books)
+}
+
+impl Books {
+    fn enter(&mut self, deployment: &Deployment, commits: &BTreeMap<String, String>) {
+        let id = deployment.id.as_str();
+        let commit = commits.get(id);
+        let told = deployment.state_commit.as_ref().map(|commit| commit.to_string());
+        self.deployments += 1;
+        self.superseded += usize::from(deployment.status == DeploymentStatus::Superseded);
+        self.taken_over += usize::from(deployment.attempts > 1);
+        if commit != told.as_ref() {
+            self.lost += usize::from(commit.is_none());
+            self.findings.push(format!("{id}: the store says commit {told:?}, git {commit:?}"));
+        }
+        let ended = match deployment.status {
+            DeploymentStatus::Committed => commit.is_some(),
+            DeploymentStatus::Superseded => commit.is_none(),
+            _ => false,
+        };
+        if !ended {
+            self.findings.push(format!("{id} is {}: {:?}", deployment.status, deployment.error));
+        }
+    }
+}
+
+/// The deploy commits by deployment. Two of one deployment, or of one version of a service, are one too
+/// many.
+fn commits(state: &Path, books: &mut Books) -> anyhow::Result<BTreeMap<String, String>> {
+    let log = git::run(state, &["log", "--grep=^Inkstone-Action: deploy$", FORMAT, "main"])?;
+    let mut commits = BTreeMap::new();
+    let mut versions = BTreeSet::new();
+    for line in log.lines() {
+        let mut words = line.splitn(3, ' ');
+        let (Some(commit), Some(deployment), Some(version)) =
+            (words.next(), words.next(), words.next())
+        else {
+            anyhow::bail!("git log printed {line:?}");
+        };
+        books.commits += 1;
+        let first = commits.insert(deployment.to_owned(), commit.to_owned()).is_none();
+        if !versions.insert(version.to_owned()) || !first {
+            books.twice += 1;
+            books.findings.push(format!("{commit} deploys once more: {deployment}, {version}"));
+        }
+    }
+    Ok(commits)
+}
+
+/// Every deployment that anything names: the state repo, the store, what people were told.
+async fn deployments(
+    home: &Home,
+    world: &World,
+    pushed: &Pushed,
+    commits: &BTreeMap<String, String>,
+) -> anyhow::Result<Vec<Deployment>> {
+    let store = Store::open(&home.data().join("inkstone.db")).await?;
+    let mut all = BTreeMap::new();
+    for site in &world.sites {
+        let name: ServiceRef = format!("main/default/{}", site.name).parse()?;
+        let recent = store.recent(&name, MAX_RECENT).await?;
+        all.extend(recent.into_iter().map(|deployment| (deployment.id.to_string(), deployment)));
+    }
+    for id in commits.keys().chain(&pushed.deployments) {
+        if !all.contains_key(id) {
+            let found = store.deployment(&id.parse::<DeploymentId>()?).await?;
+            let found = found.ok_or_else(|| anyhow::anyhow!("the store has no {id}"))?;
+            all.insert(id.clone(), found);
+        }
+    }
+    store.close().await;
+    Ok(all.into_values().collect())
+}
+
+/// What `inkstone verify` finds.
+fn verify(home: &Home) -> anyhow::Result<Option<String>> {
+    let output =
+        Command::new(&home.binary).args(["verify", "--repo"]).arg(home.state()).output()?;
+    Ok((!output.status.success()).then(|| format!("inkstone verify: {}", git::text(&output))))
+}
