@@ -73,9 +73,9 @@ impl<T> Parsed<T> {
             return Ok(known);
         }
         let bytes = read()?;
-        let made = Arc::new(make(&bytes)?);
-        self.0.insert(id, (Arc::clone(&made), bytes.len() as u64));
-        Ok(made)
+        let parsed = Arc::new(make(&bytes)?);
+        self.0.insert(id, (Arc::clone(&parsed), bytes.len() as u64));
+        Ok(parsed)
     }
 }
 

@@ -24,14 +24,12 @@ pub(crate) fn check_line(
         let commit = read_commit(objects, next)?;
         let parent = commit.parents.first().copied();
         commits.push(commit);
-        match parent {
-            Some(parent) => next = parent,
-            None => {
-                let old = commit_id(old)?;
-                let why = format!("does not continue {old}: it would drop or rewrite commits");
-                return Ok(vec![Finding::of(Rule::Push, why)]);
-            }
-        }
+        let Some(parent) = parent else {
+            let old = commit_id(old)?;
+            let why = format!("does not continue {old}: it would drop or rewrite commits");
+            return Ok(vec![Finding::of(Rule::Push, why)]);
+        };
+        next = parent;
     }
     let base = read_commit(objects, old)?.snapshot;
     let mut findings = Vec::new();
