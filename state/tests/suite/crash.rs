@@ -22,7 +22,7 @@ fn child(test: &str, dir: &Path) -> std::process::Child {
 }
 
 fn wait_for(condition: impl Fn() -> bool) {
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + Duration::from_mins(1);
     while !condition() {
         assert!(Instant::now() < end, "the other process does nothing");
         std::thread::yield_now();
@@ -78,7 +78,7 @@ fn a_lock_that_a_killed_writer_left_is_taken_away() {
     let lock = fixture.state.git_dir().join("refs/heads/main.lock");
     std::fs::write(&lock, "").unwrap();
     let file = std::fs::File::open(&lock).unwrap();
-    file.set_modified(std::time::SystemTime::now() - Duration::from_secs(60)).unwrap();
+    file.set_modified(std::time::SystemTime::now() - Duration::from_mins(1)).unwrap();
     deploy(&fixture.state, &name("site"), 2).unwrap();
     assert!(!lock.exists());
     fixture.assert_lawful();

@@ -220,8 +220,11 @@ fn tree(clone: &Clone, entries: &[(&str, &str, &str)]) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
+/// Mode, name and id of each entry of a tree.
+type Entries = Vec<(String, String, String)>;
+
 /// Makes a commit of a root tree like the head's with `change` made to its entries.
-fn commit_root(clone: &Clone, change: impl FnOnce(&mut Vec<(String, String, String)>)) {
+fn commit_root(clone: &Clone, change: impl FnOnce(&mut Entries)) {
     let listed = clone.git(&["ls-tree", "HEAD"]);
     let mut entries: Vec<_> = listed
         .lines()
@@ -243,7 +246,7 @@ fn commit_root(clone: &Clone, change: impl FnOnce(&mut Vec<(String, String, Stri
 #[test]
 fn a_tree_that_readers_would_read_differently_is_found() {
     let root = |clone: &Clone| format!("tree {}", clone.git(&["rev-parse", "HEAD^{tree}"]));
-    let strange: [fn(&mut Vec<(String, String, String)>); 4] = [
+    let strange: [fn(&mut Entries); 4] = [
         |entries| entries.reverse(),
         |entries| entries.push(entries.last().unwrap().clone()),
         |entries| {

@@ -1,7 +1,8 @@
 //! Who may speak for Inkstone.
 
-use crate::fixture::{Fixture, SITE, assert_found, findings, name, release};
+use crate::fixture::{Fixture, SITE, assert_found, findings, name};
 use crate::git::{Clone, command, succeed};
+use inkstone_spec::Digest;
 use inkstone_state::Signer;
 use inkstone_state::check::Rule;
 use std::path::PathBuf;
@@ -101,38 +102,38 @@ fn a_commit_that_adds_a_key_cannot_vouch_for_itself_with_it() {
     expect(&clone, Rule::Signature);
 }
 
+fn claim(action: &str, service: &str) -> String {
+    format!(
+        "words\n\nInkstone-Action: {action}\nInkstone-Service: {service}\n\
+         Inkstone-Actor: ci-deploy\nInkstone-Tool: t"
+    )
+}
+
 #[test]
 fn a_signed_commit_whose_trailers_disagree_with_its_diff_is_found() {
-    let claim = |action: &str, service: &str| {
-        format!(
-            "words\n\nInkstone-Action: {action}\nInkstone-Service: {service}\nInkstone-Actor: ci-deploy\nInkstone-Tool: t"
-        )
-    };
-    let deploy = |fixture: &Fixture| {
-        let release = release(&fixture.state.main().unwrap(), 9);
-        format!(
-            "{}\nInkstone-Deployment: {}\nSource-Repo: inkstone/acme/code\nSource-Commit: {}\nImage: {}",
-            claim("deploy", "acme/shop/site"),
-            release.deployment,
-            release.source_commit,
-            release.image
-        )
-    };
-    let messages: [(&str, Box<dyn Fn(&Fixture) -> String>); 8] = [
-        ("another service", Box::new(|_| claim("delete-service", "acme/shop/api"))),
-        ("not deleted", Box::new(|_| claim("delete-service", "acme/shop/site"))),
-        ("not created", Box::new(|_| claim("create-service", "acme/shop/site"))),
-        ("another release", Box::new(deploy)),
-        ("a deploy of nothing", Box::new(|_| claim("deploy", "acme/shop/site"))),
-        ("an unknown action", Box::new(|_| claim("conjure", "acme/shop/site"))),
-        ("no tool", Box::new(|_| "words\n\nInkstone-Action: found\nInkstone-Actor: a".to_owned())),
-        ("twice", Box::new(|_| claim("deploy", "acme/shop/site") + "\nInkstone-Actor: b")),
+    // Valid, but not what the commit brings.
+    let release = format!(
+        "Inkstone-Deployment: dep_01jdezx2k7e5m8w3r4t6y9a0bc\nSource-Repo: inkstone/acme/code\n\
+         Source-Commit: {}\nImage: {}",
+        "1".repeat(40),
+        Digest::of(b"another")
+    );
+    let (site, api) = ("acme/shop/site", "acme/shop/api");
+    let messages = [
+        ("another service", claim("delete-service", api)),
+        ("not deleted", claim("delete-service", site)),
+        ("not created", claim("create-service", site)),
+        ("another release", format!("{}\n{release}", claim("deploy", site))),
+        ("a deploy of nothing", claim("deploy", site)),
+        ("an unknown action", claim("conjure", site)),
+        ("no tool", "words\n\nInkstone-Action: found\nInkstone-Actor: a".to_owned()),
+        ("twice", claim("deploy", site) + "\nInkstone-Actor: b"),
     ];
     for (why, message) in messages {
         let fixture = Fixture::new();
         let clone = fixture.clone();
         clone.edit(&format!("{SITE}/service.yaml"), "branch: main", "branch: next");
-        clone.commit_as_inkstone(&message(&fixture), Some(&fixture.key()));
+        clone.commit_as_inkstone(&message, Some(&fixture.key()));
         let found = findings(&clone.dir, "HEAD");
         assert!(found.iter().any(|f| f.rule == Rule::Trailer), "{why}: {found:#?}");
     }
