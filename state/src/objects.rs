@@ -16,6 +16,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+/// Commits whose tree is kept in memory: readers ask for the newest again and again.
+const ROOTS_CACHED: usize = 64;
 /// Entries of decoded trees that are kept in memory.
 const TREE_ENTRIES_CACHED: u64 = 200_000;
 /// The bytes, as they are in git, of the files of each kind whose parsed form is kept in memory.
@@ -82,6 +84,8 @@ impl<T> Parsed<T> {
 /// The objects of one state repo, and of a push under check before them.
 pub(crate) struct Objects {
     stores: Vec<Arc<gix::odb::Store>>,
+    /// The trees of commits.
+    pub(crate) roots: Cache<ObjectId, ObjectId>,
     trees: Cache<ObjectId, Arc<Dir>, ByWeight>,
     pub(crate) services: Parsed<Service>,
     pub(crate) projects: Parsed<Project>,
@@ -112,6 +116,7 @@ impl Objects {
             .collect::<Result<_, _>>()?;
         Ok(Self {
             stores,
+            roots: Cache::new(ROOTS_CACHED),
             trees: Cache::with_weighter(ITEMS_EXPECTED, TREE_ENTRIES_CACHED, ByWeight),
             services: Parsed::new(),
             projects: Parsed::new(),

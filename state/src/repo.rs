@@ -202,6 +202,9 @@ impl StateRepo {
     }
 
     fn snapshot(&self, id: ObjectId) -> Result<Snapshot, StateError> {
-        Ok(read_commit(&self.objects, id)?.snapshot)
+        let root = self.objects.roots.get_or_insert_with(&id, || {
+            Ok::<_, StateError>(read_commit(&self.objects, id)?.snapshot.tree())
+        })?;
+        Ok(Snapshot::new(Arc::clone(&self.objects), Some(commit_id(id)?), root))
     }
 }

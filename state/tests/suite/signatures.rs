@@ -156,7 +156,9 @@ fn keys_count_from_the_commit_after_the_one_that_lists_them() {
     let clone = fixture.clone();
     let (key, signer) = stranger(&fixture);
     clone.edit("inkstone.yaml", fixture.state.signer().public().as_str(), signer.public().as_str());
-    clone.commit("hand over to another key");
+    let words = "hand over to another key\n\nInkstone-Action: install-templates\n\
+        Inkstone-Actor: operator\nInkstone-Tool: inkstone";
+    clone.commit_as_inkstone(words, Some(&fixture.key()));
     assert_eq!(findings(&clone.dir, "HEAD"), []);
     clone.git(&["rm", "-r", "--quiet", crate::fixture::API, &Fixture::default_claim("api")]);
     let message =
