@@ -27,3 +27,5 @@ mod races;
 mod reverts;
 #[cfg(test)]
 mod signatures;
+#[cfg(test)]
+mod trees;
