@@ -118,7 +118,7 @@ impl DataDir {
         let state = StateRepo::open(&self.state_git_dir(), signer)?;
         if !state.main()?.inkstone()?.spec.signing_keys.contains(&public) {
             bail!(
-                "{} is not among the signing keys of inkstone.yaml: restore the key file, or push a commit that lists {public}",
+                "{} is not among the signing keys of inkstone.yaml: restore the key file of this state repo from a backup",
                 path.display()
             );
         }

@@ -5,7 +5,9 @@ use crate::cli::RenderArgs;
 use crate::output::{json, line};
 use anyhow::{Context as _, bail};
 use inkstone_state::{Edit, is_bare, plan, snapshot_of};
-use std::fs;
+use std::fs::{self, Permissions};
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 
 pub(crate) fn render(args: &RenderArgs) -> anyhow::Result<Verdict> {
     let keep = tempfile::tempdir()?;
@@ -40,18 +42,36 @@ pub(crate) fn render(args: &RenderArgs) -> anyhow::Result<Verdict> {
     Ok(if args.check && !paths.is_empty() { Verdict::Bad } else { Verdict::Good })
 }
 
+/// Carries an edit out inside the clone: a link is never followed, neither on the way nor at the end.
 fn write(args: &RenderArgs, edit: &Edit) -> anyhow::Result<()> {
-    match edit {
-        Edit::Write(path, bytes) => {
-            let path = args.repo.join(path.to_string());
-            if let Some(parent) = path.parent() {
-                fs::create_dir_all(parent)?;
-            }
-            fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))
-        }
-        Edit::Remove(path) => {
-            let path = args.repo.join(path.to_string());
-            fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))
+    let (Edit::Write(path, _) | Edit::Remove(path)) = edit;
+    let relative = path.to_string();
+    let (folder, name) = relative.rsplit_once('/').unwrap_or(("", &relative));
+    let mut at = args.repo.clone();
+    for part in folder.split('/').filter(|part| !part.is_empty()) {
+        at.push(part);
+        match fs::symlink_metadata(&at) {
+            Ok(found) if found.is_dir() => {}
+            Ok(_) => bail!("{} is not a directory: remove it, then render again", at.display()),
+            Err(error) if error.kind() == ErrorKind::NotFound => fs::create_dir(&at)?,
+            Err(error) => return Err(error.into()),
         }
     }
+    at.push(name);
+    if fs::symlink_metadata(&at).is_ok_and(|found| !found.is_file()) {
+        bail!("{} is not a plain file: remove it, then render again", at.display());
+    }
+    match edit {
+        Edit::Write(_, bytes) => {
+            let folder = at.parent().unwrap_or(&args.repo);
+            let mut fresh = tempfile::NamedTempFile::new_in(folder)?;
+            fresh.write_all(bytes)?;
+            fresh.as_file().set_permissions(Permissions::from_mode(0o644))?;
+            fresh.persist(&at).with_context(|| format!("cannot write {}", at.display()))?;
+        }
+        Edit::Remove(_) => {
+            fs::remove_file(&at).with_context(|| format!("cannot remove {}", at.display()))?;
+        }
+    }
+    Ok(())
 }

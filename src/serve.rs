@@ -62,15 +62,16 @@ pub(crate) async fn serve(args: ServeArgs) -> anyhow::Result<Verdict> {
         async move { deployer.work(stop).await }
     });
     let housekeeping = tokio::spawn(keep_house(deployer.clone(), stop.clone()));
+    // Before anybody is told that the server is there, and so may stop it.
+    let asked_to_stop = stop_signal()?;
     start.announce(&data, address, &public_url);
     tracing::info!("listening on http://{address}");
 
     let stopping = stop.clone();
     let mut serving = tokio::spawn(async move { listener.serve(app, stopping).await });
     tokio::select! {
-        ended = &mut serving => ended??,
-        signal = stop_signal() => {
-            signal?;
+        ended = &mut serving => ended?,
+        () = asked_to_stop => {
             tracing::info!("stopping: requests and builds under way come to an end");
             stop.cancel();
             if tokio::time::timeout(DRAIN, &mut serving).await.is_err() {
@@ -139,10 +140,13 @@ async fn open(
 
 /// Finds lost events once, then removes what expired, until `stop`.
 async fn keep_house(deployer: Deployer, stop: CancellationToken) {
-    match deployer.resume().await {
-        Ok(0) => {}
-        Ok(queued) => tracing::info!(queued, "found pushes that were not deployed yet"),
-        Err(refusal) => tracing::error!(%refusal, "could not look for lost pushes"),
+    tokio::select! {
+        found = deployer.resume() => match found {
+            Ok(0) => {}
+            Ok(queued) => tracing::info!(queued, "found pushes that were not deployed yet"),
+            Err(refusal) => tracing::error!(%refusal, "could not look for lost pushes"),
+        },
+        () = stop.cancelled() => return,
     }
     loop {
         let now = jiff::Timestamp::now().as_millisecond();
@@ -197,12 +201,14 @@ fn git_is_there() -> anyhow::Result<()> {
     }
 }
 
-async fn stop_signal() -> anyhow::Result<()> {
+/// Ends when the process is asked to stop: whoever asks is heard from this call on.
+fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }

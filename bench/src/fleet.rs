@@ -47,6 +47,8 @@ impl Fleet {
         let projects = projects(&state, &region)?;
         let source_commit = repos::template(&home)?;
         let members = services::import(&home, &state, &region, &projects, &source_commit)?;
+        // As it is after a collection of garbage: fast-import packs loosely.
+        git::run(&home.state(), &["gc", "--quiet"])?;
         let state_commit = git::rev_parse(&home.state(), "main")?.parse()?;
         for member in &members {
             repos::place(&home, member)?;

@@ -28,7 +28,7 @@ pub(crate) fn resident_mib(pid: u32) -> anyhow::Result<f64> {
     Ok(f64::from(kib) / 1024.0)
 }
 
-/// The processor time of a process and of its children that have ended, in clock ticks (proc_pid_stat(5)).
+/// The processor time of a process and of its children that have ended, in clock ticks (`proc_pid_stat`(5)).
 pub(crate) fn ticks(pid: u32) -> anyhow::Result<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     // The name in the second field may hold anything, so fields are counted after its end.

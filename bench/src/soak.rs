@@ -91,7 +91,7 @@ async fn through(home: &Home, storm: &Storm) -> anyhow::Result<Report> {
         ("pushes tried", pushed.tried.to_string()),
         ("pushes that git reported as done", pushed.done.to_string()),
         ("deployments", books.deployments.to_string()),
-        ("of them superseded by newer ones", books.superseded.to_string()),
+        ("of them given up for newer ones before their commit", books.gave_way.to_string()),
         ("of them that a second or third worker ended", books.taken_over.to_string()),
         ("deploy commits", books.commits.to_string()),
         ("lost", books.lost.to_string()),

@@ -44,7 +44,7 @@ use inkstone_state::StateRepo;
 use inkstone_store::Store;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 
 /// What the use cases work on.
 pub struct Parts {
@@ -93,6 +93,8 @@ struct Inner {
     authenticator: Authenticator,
     /// Wakes workers when something was queued.
     work: Notify,
+    /// Held from counting a workspace's repositories to making one more.
+    new_repo: Mutex<()>,
 }
 
 impl Deployer {
@@ -108,6 +110,7 @@ impl Deployer {
                 identities: Arc::new(parts.identities),
                 settings: parts.settings,
                 work: Notify::new(),
+                new_repo: Mutex::new(()),
             }),
         }
     }

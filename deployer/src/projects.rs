@@ -1,5 +1,6 @@
 //! Workspaces and projects.
 
+use crate::near::{near, offer};
 use crate::{
     Action, Caller, Deployer, ProjectCreated, ProjectView, Projects, Refusal, Whoami,
     WorkspaceView, Workspaces,
@@ -122,6 +123,17 @@ pub(crate) fn existing_workspace(
     name: &WorkspaceName,
 ) -> Result<(Region, std::sync::Arc<inkstone_spec::Workspace>), Refusal> {
     snapshot.workspace(name)?.ok_or_else(|| Refusal::no_workspace(name))
+}
+
+/// Goes on only if there is such a project; otherwise offers what is called like it.
+pub(crate) fn existing_project(snapshot: &Snapshot, name: &ProjectRef) -> Result<(), Refusal> {
+    if snapshot.project(name)?.is_some() {
+        return Ok(());
+    }
+    let known = snapshot.projects(&name.workspace)?;
+    let alike = near(name.project.as_str(), known.iter().map(|p| p.project.to_string()));
+    let suggestion = format!("{} create_project makes a new one.", offer(&alike, "list_projects"));
+    Err(Refusal::not_found("project", &name.project, suggestion))
 }
 
 /// Refuses one more of `what` when there are as many as the workspace may have.

@@ -34,6 +34,7 @@ impl Deployer {
         if self.inner.repos.exists(repo).await? {
             return Err(exists());
         }
+        let _turn = self.inner.new_repo.lock().await;
         let count = self.inner.repos.list(&repo.workspace).await?.len();
         within_quota("repos", count, quota.repos)?;
         if !self.inner.repos.create(repo).await? {

@@ -4,7 +4,7 @@ use crate::caller::request_id;
 use crate::queue::Origin;
 use crate::services::names_in;
 use crate::{Deployer, Refusal};
-use inkstone_spec::{CommitId, KeyName, RepoRef, ServiceRef, Trigger};
+use inkstone_spec::{CommitId, KeyName, RepoRef, ServiceRef, Trigger, WorkspaceName};
 use inkstone_state::{ServiceFiles, Snapshot, history};
 use std::collections::HashSet;
 
@@ -17,23 +17,18 @@ impl Deployer {
     /// Queues a deployment for every service whose branch points at a commit that was neither queued nor
     /// deployed: a push that was stored just before a crash. Returns how many there were.
     pub async fn resume(&self) -> Result<usize, Refusal> {
-        let services = self.with_state(|state| all_services(&state.main()?)).await?;
+        let workspaces = self
+            .with_state(|state| Ok(state.main()?.workspaces()?.into_keys().collect::<Vec<_>>()))
+            .await?;
         let mut lost: Vec<(ServiceFiles, CommitId)> = Vec::new();
-        for files in services {
-            let name = files.service.metadata.service_ref();
-            let source = &files.service.spec.source;
-            let repo = RepoRef { workspace: name.workspace.clone(), repo: source.repo.clone() };
-            let Some(head) = self.inner.repos.branch_head(&repo, &source.branch).await? else {
-                continue;
-            };
-            if files.service.release.as_ref().is_some_and(|r| r.source_commit == head) {
-                continue;
-            }
-            let latest = self.inner.store.latest(&name).await?;
-            if latest.is_none_or(|d| {
-                d.service_uid != files.service.metadata.uid || d.source_commit != head
-            }) {
-                lost.push((files, head));
+        // One workspace after another: all services together would fill the memory.
+        for workspace in workspaces {
+            let services =
+                self.with_state(move |state| services_of(&state.main()?, &workspace)).await?;
+            for files in services {
+                if let Some(head) = self.lost_push(&files).await? {
+                    lost.push((files, head));
+                }
             }
         }
         if lost.is_empty() {
@@ -57,14 +52,39 @@ impl Deployer {
         }
         Ok(queued)
     }
+
+    /// Where the service's branch points, if that was neither queued nor deployed.
+    async fn lost_push(&self, files: &ServiceFiles) -> Result<Option<CommitId>, Refusal> {
+        let name = files.service.metadata.service_ref();
+        let source = &files.service.spec.source;
+        let repo = RepoRef { workspace: name.workspace.clone(), repo: source.repo.clone() };
+        let head = match self.inner.repos.branch_head(&repo, &source.branch).await {
+            Ok(head) => head,
+            Err(error) => {
+                // One repository that is gone must not hide what others lost.
+                tracing::error!(%error, service = %name, "could not look for a lost push");
+                None
+            }
+        };
+        let Some(head) = head else { return Ok(None) };
+        if files.service.release.as_ref().is_some_and(|r| r.source_commit == head) {
+            return Ok(None);
+        }
+        let latest = self.inner.store.latest(&name).await?;
+        let is_known = latest.is_some_and(|d| {
+            d.service_uid == files.service.metadata.uid && d.source_commit == head
+        });
+        Ok((!is_known).then_some(head))
+    }
 }
 
-fn all_services(snapshot: &Snapshot) -> Result<Vec<ServiceFiles>, Refusal> {
+fn services_of(
+    snapshot: &Snapshot,
+    workspace: &WorkspaceName,
+) -> Result<Vec<ServiceFiles>, Refusal> {
     let mut all = Vec::new();
-    for workspace in snapshot.workspaces()?.into_keys() {
-        for name in names_in(snapshot, &workspace)? {
-            all.extend(snapshot.service(&name)?);
-        }
+    for name in names_in(snapshot, workspace)? {
+        all.extend(snapshot.service(&name)?);
     }
     Ok(all)
 }

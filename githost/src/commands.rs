@@ -7,9 +7,16 @@ use crate::body;
 use crate::pktline::{self, Packet};
 use crate::refusal::Refusal;
 use bytes::{Bytes, BytesMut};
-use inkstone_spec::{CommitId, Invalid};
+use inkstone_spec::{CommitId, Invalid, printable};
 use std::io;
 use tokio::io::AsyncRead;
+
+/// The most refs that one push may move. Each may start deployments.
+const MAX_COMMANDS: usize = 200;
+/// The longest name of a ref, in bytes.
+const MAX_NAME_BYTES: usize = 255;
+/// The most parts of a ref's name: each is a directory on disk.
+const MAX_NAME_PARTS: usize = 12;
 
 /// One ref that the client asks to move.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +88,12 @@ impl CommandList {
         let mut words = command.splitn(3, ' ');
         let mut word = || words.next().unwrap_or_default();
         match (id(word()), id(word()), word()) {
+            (Ok(_), Ok(Some(_)), name) if !is_plain(name) => {
+                bad("a ref name is too long, nested too deep or hides characters; rename it.")
+            }
+            (Ok(_), Ok(_), _) if self.commands.len() == MAX_COMMANDS => {
+                bad("it moves more than 200 refs; push fewer at a time.")
+            }
             (Ok(old), Ok(new), name) if !name.is_empty() => {
                 self.commands.push(Command { name: name.to_owned(), old, new });
                 Ok(())
@@ -88,6 +101,13 @@ impl CommandList {
             _ => bad("a line is not `old new name`; signed pushes are not taken."),
         }
     }
+}
+
+/// Whether a new or moved ref has a name that a person can read and a file system can hold.
+fn is_plain(name: &str) -> bool {
+    name.len() <= MAX_NAME_BYTES
+        && name.split('/').count() <= MAX_NAME_PARTS
+        && printable(name) == name
 }
 
 /// An object id; `None` is the all-zero id, which stands for no object.

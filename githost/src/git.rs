@@ -15,6 +15,10 @@ const MAX_STDERR_BYTES: u64 = 16 * 1024;
 /// started may hold it open.
 const STDERR_TIME: Duration = Duration::from_secs(1);
 
+/// The address space of one git process. Packs and large files are read through windows much smaller
+/// than this.
+const MAX_MEMORY_BYTES: u64 = 1024 * 1024 * 1024;
+
 /// Settings for every git process. The command line outranks a repository's own configuration.
 const SETTINGS: &[&str] = &[
     "core.fsmonitor=false",
@@ -22,6 +26,10 @@ const SETTINGS: &[&str] = &[
     "maintenance.auto=false",
     "pack.threads=1",
     "pack.windowMemory=64m",
+    "core.packedGitWindowSize=32m",
+    "core.packedGitLimit=256m",
+    "core.bigFileThreshold=16m",
+    "receive.unpackLimit=1",
     "protocol.allow=never",
 ];
 
@@ -83,11 +91,25 @@ impl Process {
     /// Starts the command with all three standard streams piped.
     pub(crate) fn start(mut command: Command) -> io::Result<Self> {
         let mut child = command.stdin(Stdio::piped()).process_group(0).spawn()?;
+        bound_memory(&child);
         let missing = || io::Error::other("a standard stream of git is missing");
         let stdin = child.stdin.take().ok_or_else(missing)?;
         let stdout = child.stdout.take().ok_or_else(missing)?;
         let stderr = child.stderr.take().ok_or_else(missing)?;
         Ok(Self { child, stdin, stdout, stderr: tokio::spawn(keep_start(stderr)) })
+    }
+}
+
+/// Keeps the process and what it starts from taking all memory: a small pack may hold an object of
+/// gigabytes. Nothing has been sent to it yet, so it has started nothing.
+fn bound_memory(child: &Child) {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+    let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+    let limit = Rlimit { current: Some(MAX_MEMORY_BYTES), maximum: Some(MAX_MEMORY_BYTES) };
+    if let Some(pid) = pid
+        && let Err(error) = prlimit(Some(pid), Resource::As, limit)
+    {
+        tracing::warn!(%error, "the memory of a git process could not be bounded");
     }
 }
 

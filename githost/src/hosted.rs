@@ -135,6 +135,11 @@ impl HostedRepos {
         branch: &BranchName,
     ) -> Result<Option<CommitId>, RepoError> {
         let name = format!("refs/heads/{branch}");
+        if self.exists(repo).await?
+            && let Some(commit) = refs::read_loose(&self.path(repo), &name).await
+        {
+            return Ok(Some(commit));
+        }
         Ok(self.refs(repo, &name).await?.remove(&name))
     }
 

@@ -97,6 +97,7 @@ fn is_branch(value: &str) -> bool {
         && !value.contains("..")
         && !value.contains("@{")
         && value != "HEAD"
+        && !value.starts_with("refs/")
         && !value.ends_with('.')
         && value.split('/').all(|part| {
             !part.is_empty()

@@ -179,6 +179,7 @@ fn hostile_branches_and_directories_are_refused() {
         "@{",
         "a@{1}",
         "HEAD",
+        "refs/heads/main",
         "a.",
         "é",
     ] {

@@ -3,7 +3,7 @@
 
 use inkstone_spec::{
     CommitId, DeploymentId, Digest, Invalid, KeyName, ProjectRef, RepoRef, ServiceRef,
-    WorkspaceName,
+    WorkspaceName, printable,
 };
 use std::borrow::Cow;
 use std::fmt;
@@ -191,6 +191,8 @@ pub(crate) struct ReadMessage {
 /// line elsewhere that looks like one of Inkstone's still counts as a claim, so it cannot mislead.
 pub(crate) fn read(message: &str) -> ReadMessage {
     let claims = message.split(['\n', '\r']).any(|line| {
+        // As a terminal would show it.
+        let line = printable(line);
         let start = line.trim_start().get(..CLAIM_PREFIX.len());
         start.is_some_and(|start| start.eq_ignore_ascii_case(CLAIM_PREFIX))
     });

@@ -11,20 +11,6 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-/// What the environment may say about which repository is meant (git(1)); the caller said it already.
-const REPOSITORY_VARIABLES: &[&str] = &[
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_COMMON_DIR",
-    "GIT_CONFIG_COUNT",
-    "GIT_CONFIG_PARAMETERS",
-    "GIT_DIR",
-    "GIT_INDEX_FILE",
-    "GIT_NAMESPACE",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_PREFIX",
-    "GIT_WORK_TREE",
-];
-
 /// Whether the repository at `dir` has no checked-out files.
 pub fn is_bare(dir: &Path) -> Result<bool, StateError> {
     Ok(git(dir, &["rev-parse", "--is-bare-repository"])? == "true")
@@ -85,16 +71,20 @@ fn read_below(dir: &Path, below: &str, edits: &mut Vec<Edit>) -> Result<(), Stat
 /// Asks git about the repository in `dir`, and about no other; returns its trimmed answer.
 fn git(dir: &Path, args: &[&str]) -> Result<String, StateError> {
     let failed = |reason: String| StateError::Git { what: "running git", reason };
-    let mut command = Command::new("git");
-    for variable in REPOSITORY_VARIABLES {
-        command.env_remove(variable);
-    }
-    let output = command
+    let output = Command::new("git")
+        .env_clear()
+        .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+        .env("LC_ALL", "C")
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        // A clone's own configuration may name a place to fetch missing objects from, and a command to
+        // run for that. This outranks it.
+        .env("GIT_ALLOW_PROTOCOL", "none")
         .arg("-C")
         .arg(dir)
         .args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"])
+        .args(["-c", "safe.directory=*"])
         .args(args)
-        .env("LC_ALL", "C")
         .output()
         .map_err(|error| failed(format!("{error}; is git installed?")))?;
     if output.status.success() {

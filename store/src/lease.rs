@@ -6,7 +6,7 @@ use crate::{Store, StoreError};
 
 /// How many workers may take one deployment. The work of a deployment that outlives none of them is
 /// what stops them.
-pub const MAX_ATTEMPTS: u32 = 3;
+pub const MAX_ATTEMPTS: u32 = 10;
 /// The error code of a deployment whose last allowed worker vanished too.
 pub const TOO_MANY_ATTEMPTS: &str = "too_many_attempts";
 

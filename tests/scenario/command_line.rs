@@ -96,3 +96,69 @@ fn the_demo_runs_to_its_end_and_leaves_nothing_behind() {
     assert!(!said.contains("dk_live_") && !said.contains("mlg_"), "no secret is shown");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
+
+#[test]
+fn rendering_a_clone_never_writes_through_a_link() {
+    let world = crate::harness::World::deployed();
+    let clone = world.server.clone_state("hostile");
+    let outside = world.server.folder().join("outside");
+    std::fs::create_dir(&outside).unwrap();
+    std::fs::write(outside.join("victim"), "untouched").unwrap();
+    let manifests = clone.path().join("clusters/eu-central-1/main/default/services/site/manifests");
+    let render = || {
+        let mut command = binary();
+        command.args(["render", "--repo"]).arg(clone.path());
+        command
+    };
+    std::fs::remove_file(manifests.join("deployment.yaml")).unwrap();
+    std::os::unix::fs::symlink(outside.join("victim"), manifests.join("deployment.yaml")).unwrap();
+    fails(&mut render(), &["is not a plain file"]);
+    std::fs::remove_dir_all(&manifests).unwrap();
+    std::os::unix::fs::symlink(&outside, &manifests).unwrap();
+    fails(&mut render(), &["is not a directory"]);
+    assert_eq!(std::fs::read_to_string(outside.join("victim")).unwrap(), "untouched");
+    assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 1);
+}
+
+#[test]
+fn verifying_a_clone_runs_nothing_that_its_configuration_names() {
+    let world = crate::harness::World::deployed();
+    let clone = world.server.clone_state("hostile");
+    let proof = world.server.folder().join("ran");
+    let run = format!("touch {}; git-upload-pack", proof.display());
+    for (key, value) in [
+        ("core.repositoryformatversion", "1"),
+        ("extensions.partialClone", "evil"),
+        ("remote.evil.promisor", "true"),
+        ("remote.evil.url", &world.server.data().join("state.git").display().to_string()),
+        ("remote.evil.uploadpack", &run),
+        ("protocol.file.allow", "always"),
+        ("core.fsmonitor", &run),
+        ("core.sshCommand", &run),
+    ] {
+        clone.run(&["config", key, value]);
+    }
+    let missing = "1234567890123456789012345678901234567890\n";
+    std::fs::write(clone.path().join(".git/refs/heads/main"), missing).unwrap();
+    fails(binary().args(["verify", "--repo"]).arg(clone.path()), &["cannot read HEAD"]);
+    assert!(!proof.exists(), "a command of the clone's ran");
+}
+
+#[test]
+fn clients_that_send_half_a_request_keep_nobody_out() {
+    use std::io::Write as _;
+    let server = Server::start();
+    let address = server.url.strip_prefix("http://").unwrap();
+    let mut half_open = Vec::new();
+    for _ in 0..200 {
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nX").unwrap();
+        half_open.push(stream);
+    }
+    assert_eq!(server.status("/healthz"), 200);
+    // Each of them is cut off in the end, so they never add up.
+    let stream = half_open.first_mut().unwrap();
+    stream.set_read_timeout(Some(std::time::Duration::from_mins(1))).unwrap();
+    let mut rest = Vec::new();
+    std::io::Read::read_to_end(stream, &mut rest).unwrap();
+}

@@ -17,4 +17,5 @@ mod crashes;
 mod harness;
 mod main_job;
 mod operators;
+mod storm;
 mod tenants;

@@ -167,6 +167,8 @@ fn an_unknown_name_offers_what_was_meant_and_a_taken_one_shows_what_is_there() {
     assert!(error["suggestion"].as_str().unwrap().contains("redeploy_service"));
     let error = world.agent.refused("create_service", json!({"name": "other", "repo": "sit"}));
     assert!(error["suggestion"].as_str().unwrap().contains("site"), "{error}");
+    let error = world.agent.refused("list_services", json!({"project": "defualt"}));
+    assert!(error["suggestion"].as_str().unwrap().contains("default"), "{error}");
     let error = world
         .agent
         .refused("create_service", json!({"name": "other", "repo": "site", "project": "defualt"}));

@@ -169,3 +169,27 @@ fn a_stranger_reads_in_git_log_who_vouches_for_what() {
     let signatures = clone.lines(&["log", "--format=%G?"]);
     assert!(signatures.len() >= 5 && signatures.iter().all(|good| good == "G"), "{signatures:?}");
 }
+
+#[test]
+fn who_may_push_may_not_decide_whose_signatures_count_or_who_reads_secrets() {
+    let world = World::deployed();
+    let operator = world.server.clone_state("operator");
+    let head = operator.head();
+    let text = operator.read("inkstone.yaml");
+    let key = text.lines().find(|line| line.contains("ssh-ed25519")).unwrap().to_owned();
+    let other = key
+        .replace("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAJ");
+    operator.write("inkstone.yaml", &text.replace(&key, &format!("{key}\n{other}")));
+    operator.commit("vouch for me too");
+    let said = operator.refused(&["push", "origin", "HEAD:main"]);
+    assert!(said.contains("only Inkstone itself changes signingKeys"), "{said}");
+    operator.run(&["reset", "--quiet", "--hard", &head]);
+    let file = "clusters/eu-central-1/cluster.yaml";
+    let text = operator.read(file);
+    let line = text.lines().find(|line| line.contains("age1")).unwrap().to_owned();
+    let mine = "  - age1qyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqs3290gq";
+    operator.write(file, &text.replace(&line, &format!("{line}\n{mine}")));
+    operator.commit("let me read");
+    let said = operator.refused(&["push", "origin", "HEAD:main"]);
+    assert!(said.contains("only Inkstone itself changes recipients"), "{said}");
+}

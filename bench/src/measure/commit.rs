@@ -106,6 +106,7 @@ impl Deploy {
 
     fn commit(&self, state: &StateRepo) -> anyhow::Result<Duration> {
         let message = self.message()?;
+        settle();
         let start = Instant::now();
         let committed = state.commit(Timestamp::now(), |snapshot| {
             let edits = plan::deploy(snapshot, &self.service, self.release.clone())?;
@@ -125,10 +126,16 @@ fn commit_by_git(clone: &Path, edits: &[Edit], change: &Deploy) -> anyhow::Resul
         add.push(path.to_string());
     }
     let message = change.message()?.to_string();
+    settle();
     let start = Instant::now();
     git::run(clone, &add)?;
     git::run(clone, &["commit", "--quiet", "--message", message.as_str()])?;
     Ok(start.elapsed())
+}
+
+/// Puts on disk what was left unwritten, so that nobody's sync pays for what the other did before.
+fn settle() {
+    rustix::fs::sync();
 }
 
 /// Both made the same changes, or the comparison means nothing.

@@ -21,7 +21,7 @@ const FORMAT: &str = "--format=%H %(trailers:key=Inkstone-Deployment,valueonly,s
 pub(super) struct Books {
     pub(super) findings: Vec<String>,
     pub(super) deployments: usize,
-    pub(super) superseded: usize,
+    pub(super) gave_way: usize,
     pub(super) taken_over: usize,
     pub(super) commits: usize,
     pub(super) lost: usize,
@@ -61,21 +61,18 @@ impl Books {
     fn enter(&mut self, deployment: &Deployment, commits: &BTreeMap<String, String>) {
         let id = deployment.id.as_str();
         let commit = commits.get(id);
-        let told = deployment.state_commit.as_ref().map(|commit| commit.to_string());
+        let told = deployment.state_commit.as_ref().map(ToString::to_string);
         self.deployments += 1;
-        self.superseded += usize::from(deployment.status == DeploymentStatus::Superseded);
         self.taken_over += usize::from(deployment.attempts > 1);
         if commit != told.as_ref() {
             self.lost += usize::from(commit.is_none());
             self.findings.push(format!("{id}: the store says commit {told:?}, git {commit:?}"));
         }
-        let ended = match deployment.status {
-            DeploymentStatus::Committed => commit.is_some(),
-            DeploymentStatus::Superseded => commit.is_none(),
-            _ => false,
-        };
-        if !ended {
-            self.findings.push(format!("{id} is {}: {:?}", deployment.status, deployment.error));
+        match (deployment.status, commit) {
+            // What was committed is superseded by the next commit of its service.
+            (DeploymentStatus::Committed | DeploymentStatus::Superseded, Some(_)) => {}
+            (DeploymentStatus::Superseded, None) => self.gave_way += 1,
+            (status, _) => self.findings.push(format!("{id} is {status}: {:?}", deployment.error)),
         }
     }
 }

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 /// How many services there are.
 const SERVICES: usize = 10;
 /// How long the queue may take to drain at the end.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How often is looked whether it has.
 const INTERVAL: Duration = Duration::from_millis(50);
 /// The workspace of all of them.

@@ -2,7 +2,7 @@
 //! deployment, if its branch has a commit.
 
 use super::{existing_service, short, url, view};
-use crate::projects::{existing_workspace, within_quota};
+use crate::projects::{existing_project, existing_workspace, within_quota};
 use crate::services::names_in;
 use crate::{Action, Caller, Deployer, Refusal, ServiceCreated};
 use inkstone_secrets::{EnvFile, seal};
@@ -94,7 +94,7 @@ impl Deployer {
                 let plan = |snapshot: &Snapshot| {
                     let (region, workspace) = existing_workspace(snapshot, &name.workspace)?;
                     refuse_other_region(request.region.as_ref(), &region)?;
-                    existing_project(snapshot, &name)?;
+                    existing_project(snapshot, &name.project_ref())?;
                     if snapshot.service(&name)?.is_some() {
                         return Err(taken(&name));
                     }
@@ -186,19 +186,6 @@ fn refuse_other_region(wanted: Option<&Region>, region: &Region) -> Result<(), R
         )),
         _ => Ok(()),
     }
-}
-
-fn existing_project(snapshot: &Snapshot, name: &ServiceRef) -> Result<(), Refusal> {
-    let project = name.project_ref();
-    if snapshot.project(&project)?.is_some() {
-        return Ok(());
-    }
-    let known = snapshot.projects(&name.workspace)?;
-    let alike =
-        crate::near::near(name.project.as_str(), known.iter().map(|p| p.project.to_string()));
-    let suggestion =
-        format!("{} create_project makes a new one.", crate::near::offer(&alike, "list_projects"));
-    Err(Refusal::not_found("project", &name.project, suggestion))
 }
 
 fn check_env(env: &BTreeMap<EnvKey, EnvValue>) -> Result<(), Refusal> {

@@ -2,9 +2,9 @@
 
 use super::{names_in, short, url};
 use crate::page::cut;
-use crate::projects::existing_workspace;
+use crate::projects::{existing_project, existing_workspace};
 use crate::{Action, Caller, Deployer, Refusal, ServiceSummary, Services};
-use inkstone_spec::{ProjectName, ServiceRef, WorkspaceName};
+use inkstone_spec::{ProjectName, ProjectRef, ServiceRef, WorkspaceName};
 use std::collections::HashMap;
 
 impl Deployer {
@@ -24,9 +24,15 @@ impl Deployer {
             .with_state(move |state| {
                 let snapshot = state.main()?;
                 existing_workspace(&snapshot, &workspace)?;
-                let mut names = names_in(&snapshot, &workspace)?;
-                names.retain(|name| project.as_ref().is_none_or(|p| *p == name.project));
-                names.sort_by_key(short);
+                let mut names = match project {
+                    Some(project) => {
+                        let project = ProjectRef { workspace, project };
+                        existing_project(&snapshot, &project)?;
+                        snapshot.services(&project)?
+                    }
+                    None => names_in(&snapshot, &workspace)?,
+                };
+                names.sort_by_cached_key(short);
                 let page = cut(names, short, cursor.as_deref(), limit)?;
                 let mut services = Vec::new();
                 for name in page.items {

@@ -46,6 +46,8 @@ async fn branches_are_read_exactly() {
     assert_eq!(head("feature/x").await.unwrap().as_str(), first);
     assert_eq!(head("feature").await, None);
     assert_eq!(head("v1").await, None);
+    client.ok(&server.repos.path(&site), &["pack-refs", "--all"]).await;
+    assert_eq!(head("main").await.unwrap().as_str(), second);
     let branches = server.repos.branches(&site).await.unwrap();
     let names: Vec<&str> = branches.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["feature/x", "main"]);

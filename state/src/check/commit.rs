@@ -2,7 +2,7 @@
 
 use super::claim::check_claim;
 use super::diff::{Changed, diff};
-use super::finding::{Finding, Rule, in_order};
+use super::finding::{Finding, Rule, if_readable, in_order};
 use super::head::check_head;
 use super::tree::{check_tree, layout_path};
 use crate::history::Commit;
@@ -38,13 +38,41 @@ pub fn check_commit(
         let names: Vec<String> = owners.iter().map(ToString::to_string).collect();
         findings.push(Finding::of(Rule::Owner, format!("touches {}", names.join(" and "))));
     }
-    if check_claim(commit, parent, &owners, &mut findings)? {
+    let own = check_claim(commit, parent, &owners, &mut findings)?;
+    if let (false, Some(parent)) = (own, parent) {
+        findings.extend(check_trust(parent, snapshot)?);
+    }
+    if own {
         findings.extend(match parent {
             Some(parent) => check_head(parent, snapshot, commit.message.allows_removal)?,
             None => check_tree(snapshot)?,
         });
     }
     Ok(in_order(findings.into_iter().map(|finding| finding.in_commit(&commit.id)).collect()))
+}
+
+/// Whose signatures count and who can open sealed values is Inkstone's to change: otherwise whoever may
+/// push could vouch for anything and read every secret that is sealed from then on.
+fn check_trust(old: &Snapshot, new: &Snapshot) -> Result<Vec<Finding>, StateError> {
+    let mut findings = Vec::new();
+    let keys = |snapshot: &Snapshot| if_readable(snapshot.inkstone().map(Some));
+    if let (Some(before), Some(after)) = (keys(old)?, keys(new)?)
+        && before.spec.signing_keys != after.spec.signing_keys
+    {
+        let message = "only Inkstone itself changes signingKeys";
+        findings.push(Finding::at(Rule::Signature, StatePath::Inkstone, message));
+    }
+    for region in old.regions()? {
+        let cluster = |snapshot: &Snapshot| if_readable(snapshot.cluster(&region));
+        if let (Some(before), Some(after)) = (cluster(old)?, cluster(new)?)
+            && before.spec.recipients != after.spec.recipients
+        {
+            let path = StatePath::Cluster(region.clone());
+            let message = "only Inkstone itself changes recipients";
+            findings.push(Finding::at(Rule::Signature, path, message));
+        }
+    }
+    Ok(findings)
 }
 
 /// Parses what a changed file says now, and notes whose it is and was.
