@@ -159,10 +159,10 @@ impl Deployer {
             let snapshot = state.main()?;
             let mut followers = Vec::new();
             for name in crate::services::names_in(&snapshot, &repo.workspace)? {
-                let Some(files) = snapshot.service(&name)? else { continue };
-                let source = &files.service.spec.source;
+                let Some((_, service)) = snapshot.intent(&name)? else { continue };
+                let source = &service.spec.source;
                 if source.repo == repo.repo && source.branch == branch {
-                    followers.push(files);
+                    followers.extend(snapshot.service(&name)?);
                 }
             }
             Ok(followers)

@@ -4,9 +4,10 @@ use crate::caller::request_id;
 use crate::queue::Origin;
 use crate::services::names_in;
 use crate::{Deployer, Refusal};
-use inkstone_spec::{CommitId, KeyName, RepoRef, ServiceRef, Trigger, WorkspaceName};
-use inkstone_state::{ServiceFiles, Snapshot, history};
+use inkstone_spec::{CommitId, KeyName, RepoRef, Service, ServiceRef, Trigger, WorkspaceName};
+use inkstone_state::{Snapshot, history};
 use std::collections::HashSet;
+use std::sync::Arc;
 
 /// Who acts when nobody asked anew.
 const ACTOR: &str = "inkstone";
@@ -20,14 +21,14 @@ impl Deployer {
         let workspaces = self
             .with_state(|state| Ok(state.main()?.workspaces()?.into_keys().collect::<Vec<_>>()))
             .await?;
-        let mut lost: Vec<(ServiceFiles, CommitId)> = Vec::new();
+        let mut lost: Vec<(ServiceRef, CommitId)> = Vec::new();
         // One workspace after another: all services together would fill the memory.
         for workspace in workspaces {
             let services =
                 self.with_state(move |state| services_of(&state.main()?, &workspace)).await?;
-            for files in services {
-                if let Some(head) = self.lost_push(&files).await? {
-                    lost.push((files, head));
+            for service in services {
+                if let Some(head) = self.lost_push(&service).await? {
+                    lost.push((service.metadata.service_ref(), head));
                 }
             }
         }
@@ -37,11 +38,12 @@ impl Deployer {
         // A commit that was deployed once and is not now was undone by somebody: it stays undone.
         let deployed = self.with_state(|state| deployed_ever(&state.main()?)).await?;
         let mut queued = 0;
-        for (files, head) in lost {
-            let name = files.service.metadata.service_ref();
+        for (name, head) in lost {
             if deployed.contains(&(name.clone(), head.clone())) {
                 continue;
             }
+            let found = self.with_state(move |state| Ok(state.main()?.service(&name)?)).await?;
+            let Some(files) = found else { continue };
             let origin = Origin {
                 actor: KeyName::new(ACTOR)?,
                 tool: TOOL.to_owned(),
@@ -54,9 +56,9 @@ impl Deployer {
     }
 
     /// Where the service's branch points, if that was neither queued nor deployed.
-    async fn lost_push(&self, files: &ServiceFiles) -> Result<Option<CommitId>, Refusal> {
-        let name = files.service.metadata.service_ref();
-        let source = &files.service.spec.source;
+    async fn lost_push(&self, service: &Service) -> Result<Option<CommitId>, Refusal> {
+        let name = service.metadata.service_ref();
+        let source = &service.spec.source;
         let repo = RepoRef { workspace: name.workspace.clone(), repo: source.repo.clone() };
         let head = match self.inner.repos.branch_head(&repo, &source.branch).await {
             Ok(head) => head,
@@ -67,13 +69,12 @@ impl Deployer {
             }
         };
         let Some(head) = head else { return Ok(None) };
-        if files.service.release.as_ref().is_some_and(|r| r.source_commit == head) {
+        if service.release.as_ref().is_some_and(|r| r.source_commit == head) {
             return Ok(None);
         }
         let latest = self.inner.store.latest(&name).await?;
-        let is_known = latest.is_some_and(|d| {
-            d.service_uid == files.service.metadata.uid && d.source_commit == head
-        });
+        let is_known = latest
+            .is_some_and(|d| d.service_uid == service.metadata.uid && d.source_commit == head);
         Ok((!is_known).then_some(head))
     }
 }
@@ -81,10 +82,10 @@ impl Deployer {
 fn services_of(
     snapshot: &Snapshot,
     workspace: &WorkspaceName,
-) -> Result<Vec<ServiceFiles>, Refusal> {
+) -> Result<Vec<Arc<Service>>, Refusal> {
     let mut all = Vec::new();
     for name in names_in(snapshot, workspace)? {
-        all.extend(snapshot.service(&name)?);
+        all.extend(snapshot.intent(&name)?.map(|(_, service)| service));
     }
     Ok(all)
 }

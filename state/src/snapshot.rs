@@ -164,10 +164,15 @@ impl Snapshot {
         Ok(names.iter().map(|name| project.service(name)).collect())
     }
 
+    /// A service's intent and release, without its env, and the region it is in: what is enough to look
+    /// through many.
+    pub fn intent(&self, name: &ServiceRef) -> Result<Option<(Region, Arc<Service>)>, StateError> {
+        self.in_any_region(|region| self.service_in(region, name))
+    }
+
     /// A service's files.
     pub fn service(&self, name: &ServiceRef) -> Result<Option<ServiceFiles>, StateError> {
-        let found = self.in_any_region(|region| self.service_in(region, name))?;
-        let Some((region, service)) = found else { return Ok(None) };
+        let Some((region, service)) = self.intent(name)? else { return Ok(None) };
         let env = self.env(&region, name)?;
         Ok(Some(ServiceFiles { region, service, env }))
     }

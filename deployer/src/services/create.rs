@@ -123,7 +123,7 @@ impl Deployer {
                     state.commit(jiff::Timestamp::now(), plan).map_err(Refusal::from_commit)?;
                 let snapshot = state.at(&committed.commit)?;
                 let files = existing_service(&snapshot, &name)?;
-                let url = url(&snapshot, &files)?;
+                let url = url(&snapshot, &files.region, &files.service)?;
                 Ok((committed.commit, files, url))
             })
             .await?;

@@ -66,7 +66,7 @@ impl Deployer {
                 replicas: spec.replicas.get(),
                 memory: spec.resources.memory.to_string(),
                 vcpus: spec.resources.vcpus.to_string(),
-                url: url(&snapshot, &files)?,
+                url: url(&snapshot, &files.region, &files.service)?,
                 hosts: spec.hosts.iter().map(ToString::to_string).collect(),
                 deployment: latest.map(|deployment| view(&deployment, logs)),
                 release: files.service.release.as_ref().map(|release| ReleaseView {

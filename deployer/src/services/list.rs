@@ -36,12 +36,12 @@ impl Deployer {
                 let page = cut(names, short, cursor.as_deref(), limit)?;
                 let mut services = Vec::new();
                 for name in page.items {
-                    let Some(files) = snapshot.service(&name)? else { continue };
+                    let Some((region, service)) = snapshot.intent(&name)? else { continue };
                     let summary = ServiceSummary {
                         name: name.service.to_string(),
                         project: name.project.to_string(),
-                        repo: files.service.spec.source.repo.to_string(),
-                        url: url(&snapshot, &files)?,
+                        repo: service.spec.source.repo.to_string(),
+                        url: url(&snapshot, &region, &service)?,
                         status: None,
                     };
                     services.push((name, summary));

@@ -12,7 +12,7 @@ pub use get::GetService;
 
 use crate::near::{near, offer};
 use crate::{DeploymentView, ErrorView, Refusal};
-use inkstone_spec::{ServiceRef, WorkspaceName};
+use inkstone_spec::{Region, Service, ServiceRef, WorkspaceName};
 use inkstone_state::{ServiceFiles, Snapshot, plan};
 use inkstone_store::Deployment;
 
@@ -48,8 +48,12 @@ pub(crate) fn short(name: &ServiceRef) -> String {
 }
 
 /// Where a service answers.
-pub(crate) fn url(snapshot: &Snapshot, files: &ServiceFiles) -> Result<String, Refusal> {
-    let hosts = plan::hosts(snapshot, &files.region, &files.service)?;
+pub(crate) fn url(
+    snapshot: &Snapshot,
+    region: &Region,
+    service: &Service,
+) -> Result<String, Refusal> {
+    let hosts = plan::hosts(snapshot, region, service)?;
     Ok(hosts.first().map(|host| format!("https://{host}")).unwrap_or_default())
 }
 
