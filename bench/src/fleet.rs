@@ -47,8 +47,9 @@ impl Fleet {
         let projects = projects(&state, &region)?;
         let source_commit = repos::template(&home)?;
         let members = services::import(&home, &state, &region, &projects, &source_commit)?;
-        // As it is after a collection of garbage: fast-import packs loosely.
-        git::run(&home.state(), &["gc", "--quiet"])?;
+        // As garbage collection leaves what came in one by one: fast-import packs loosely.
+        git::run(&home.state(), &["repack", "-a", "-d", "-f", "--quiet"])?;
+        git::run(&home.state(), &["pack-refs", "--all"])?;
         let state_commit = git::rev_parse(&home.state(), "main")?.parse()?;
         for member in &members {
             repos::place(&home, member)?;
