@@ -21,11 +21,23 @@ pub(crate) fn facts(folder: &Path) -> anyhow::Result<String> {
     ))
 }
 
-/// The resident memory of a process, in MiB.
-pub(crate) fn resident_mib(pid: u32) -> anyhow::Result<f64> {
+/// The resident memory of a process, in megabytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Resident {
+    pub(crate) all: f64,
+    /// What of it is pages of files, such as the program and packs of git: the system takes them back
+    /// when it needs room.
+    pub(crate) files: f64,
+}
+
+/// What a process has in memory.
+pub(crate) fn resident(pid: u32) -> anyhow::Result<Resident> {
     let status = format!("/proc/{pid}/status");
-    let kib = u32::try_from(memory_kib("VmRSS:", Path::new(&status))?)?;
-    Ok(f64::from(kib) / 1024.0)
+    let megabytes = |key| -> anyhow::Result<f64> {
+        let kib = u32::try_from(memory_kib(key, Path::new(&status))?)?;
+        Ok(f64::from(kib) * 1024.0 / 1e6)
+    };
+    Ok(Resident { all: megabytes("VmRSS:")?, files: megabytes("RssFile:")? })
 }
 
 /// The processor time of a process and of its children that have ended, in clock ticks (`proc_pid_stat`(5)).
