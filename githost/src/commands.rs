@@ -37,35 +37,37 @@ pub(crate) struct CommandList {
 }
 
 impl CommandList {
-    /// Reads the list and not a byte beyond.
-    pub(crate) async fn read<R>(reader: &mut R, max_bytes: usize) -> Result<Self, Refusal>
+    /// Reads the list and not a byte beyond. Of a list that is refused, `side_band` is known if its
+    /// first line could be read.
+    pub(crate) async fn read<R>(&mut self, reader: &mut R, max_bytes: usize) -> Result<(), Refusal>
     where
         R: AsyncRead + Unpin,
     {
         let mut wire = BytesMut::new();
-        let mut list = Self::default();
         loop {
             let packet = match pktline::read(reader).await {
                 Ok(Some(packet)) => packet,
-                Ok(None) => return bad("it ends too early."),
+                Ok(None) => return bad("its list of refs ends too early."),
                 Err(error) => return Err(not_a_list(error)),
             };
             let line = match &packet {
                 Packet::Data(wire) => Some(pktline::payload(wire)),
                 Packet::Flush(_) => None,
-                Packet::Special(_) => return bad("it has a packet of another protocol version."),
+                Packet::Special(_) => {
+                    return bad("its list of refs has a packet of another protocol version.");
+                }
             };
             wire.extend_from_slice(&packet.into_wire());
             if wire.len() > max_bytes {
-                return bad("it is too long; push fewer refs at a time.");
+                return bad("its list of refs is too long; push fewer refs at a time.");
             }
             match line {
-                Some(line) => list.take(&line)?,
+                Some(line) => self.take(&line)?,
                 None => break,
             }
         }
-        list.wire = wire.freeze();
-        Ok(list)
+        self.wire = wire.freeze();
+        Ok(())
     }
 
     fn take(&mut self, line: &[u8]) -> Result<(), Refusal> {
@@ -91,6 +93,9 @@ impl CommandList {
             (Ok(_), Ok(Some(_)), name) if !is_plain(name) => {
                 bad("a ref name is too long, nested too deep or hides characters; rename it.")
             }
+            (Ok(_), Ok(Some(_)), name) if !is_usable(name) => {
+                bad("a branch or tag is named HEAD or starts with -; rename it.")
+            }
             (Ok(_), Ok(_), _) if self.commands.len() == MAX_COMMANDS => {
                 bad("it moves more than 200 refs; push fewer at a time.")
             }
@@ -98,7 +103,7 @@ impl CommandList {
                 self.commands.push(Command { name: name.to_owned(), old, new });
                 Ok(())
             }
-            _ => bad("a line is not `old new name`; signed pushes are not taken."),
+            _ => bad("a line of its list is not `old new name`; signed pushes are not taken."),
         }
     }
 }
@@ -108,6 +113,13 @@ fn is_plain(name: &str) -> bool {
     name.len() <= MAX_NAME_BYTES
         && name.split('/').count() <= MAX_NAME_PARTS
         && printable(name) == name
+}
+
+/// Whether `git branch` and `git tag` would take the name: a leading `-` reads as an option, and `HEAD`
+/// as the current commit (git-check-ref-format(1), `--branch`; git-tag(1)).
+fn is_usable(name: &str) -> bool {
+    let short = ["refs/heads/", "refs/tags/"].iter().find_map(|prefix| name.strip_prefix(prefix));
+    short.is_none_or(|short| short != "HEAD" && !short.starts_with('-'))
 }
 
 /// An object id; `None` is the all-zero id, which stands for no object.
@@ -122,8 +134,8 @@ fn bad<T>(why: &'static str) -> Result<T, Refusal> {
 
 fn not_a_list(error: io::Error) -> Refusal {
     match error.kind() {
-        io::ErrorKind::InvalidData => Refusal::BadCommands("it is not in pkt-lines."),
-        io::ErrorKind::UnexpectedEof => Refusal::BadCommands("it ends too early."),
+        io::ErrorKind::InvalidData => Refusal::BadCommands("its list of refs is not in pkt-lines."),
+        io::ErrorKind::UnexpectedEof => Refusal::BadCommands("its list of refs ends too early."),
         _ => body::refusal(error),
     }
 }
@@ -143,10 +155,21 @@ mod tests {
         wire
     }
 
+    async fn read(input: &mut &[u8]) -> Result<CommandList, Refusal> {
+        let mut list = CommandList::default();
+        list.read(input, 100_000).await.map(|()| list)
+    }
+
+    /// Whether the list is refused, and why.
+    async fn why(lines: &[String]) -> Option<&'static str> {
+        match read(&mut wire(lines).as_slice()).await {
+            Err(Refusal::BadCommands(why)) => Some(why),
+            _ => None,
+        }
+    }
+
     async fn refused(lines: &[String]) -> bool {
-        let wire = wire(lines);
-        let read = CommandList::read(&mut wire.as_slice(), 10_000).await;
-        matches!(read, Err(Refusal::BadCommands(_)))
+        why(lines).await.is_some()
     }
 
     #[tokio::test]
@@ -160,7 +183,7 @@ mod tests {
         let list_length = input.len();
         input.extend_from_slice(b"PACK and so on");
         let mut rest = input.as_slice();
-        let list = CommandList::read(&mut rest, 10_000).await.unwrap();
+        let list = read(&mut rest).await.unwrap();
         assert_eq!(rest, b"PACK and so on");
         assert_eq!(list.wire, input[..list_length]);
         assert!(list.side_band);
@@ -179,14 +202,14 @@ mod tests {
     #[tokio::test]
     async fn the_probe_that_git_sends_before_a_large_push_is_an_empty_list() {
         let mut probe = Packet::FLUSH;
-        let list = CommandList::read(&mut probe, 10_000).await.unwrap();
+        let list = read(&mut probe).await.unwrap();
         assert!(list.commands.is_empty() && !list.side_band);
     }
 
     #[tokio::test]
     async fn a_capability_of_a_similar_name_is_not_side_band() {
         let input = wire(&[format!("{A} {B} refs/heads/x\0side-band-64k-not side-band")]);
-        let list = CommandList::read(&mut input.as_slice(), 10_000).await.unwrap();
+        let list = read(&mut input.as_slice()).await.unwrap();
         assert!(!list.side_band);
     }
 
@@ -198,10 +221,46 @@ mod tests {
         assert!(refused(&[format!("{} {B} refs/heads/x", &A[1..])]).await);
         assert!(refused(&[String::new()]).await);
         assert!(refused(&[format!("shallow {ZERO}")]).await);
-        assert!(refused(&vec![format!("{A} {B} refs/heads/x"); 200]).await);
         for input in ["0001", "0003", "", "0032abc", "PACK"] {
-            let read = CommandList::read(&mut input.as_bytes(), 10_000).await;
+            let read = read(&mut input.as_bytes()).await;
             assert!(matches!(read, Err(Refusal::BadCommands(_))), "{input}");
+        }
+    }
+    #[tokio::test]
+    async fn a_push_moves_at_most_so_many_refs() {
+        let line = format!("{A} {B} refs/heads/x");
+        assert_eq!(why(&vec![line.clone(); MAX_COMMANDS]).await, None);
+        let said = why(&vec![line; MAX_COMMANDS + 1]).await.unwrap();
+        assert!(said.contains(&format!("more than {MAX_COMMANDS} refs")), "{said}");
+    }
+
+    #[tokio::test]
+    async fn a_list_is_bounded_in_bytes() {
+        let line = wire(&[format!("{A} {B} refs/heads/x")]);
+        let mut list = CommandList::default();
+        let read = list.read(&mut line.as_slice(), line.len() - 1).await;
+        assert!(matches!(read, Err(Refusal::BadCommands(why)) if why.contains("too long")));
+        assert!(CommandList::default().read(&mut line.as_slice(), line.len()).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_name_that_is_too_much_can_be_removed_but_not_made() {
+        let long = |bytes: usize| format!("refs/heads/{}", "n".repeat(bytes - 11));
+        let deep = |parts: usize| format!("refs/heads/{}", vec!["d"; parts - 2].join("/"));
+        for name in [long(MAX_NAME_BYTES), deep(MAX_NAME_PARTS), "refs/heads/x-/-HEAD".into()] {
+            assert_eq!(why(&[format!("{ZERO} {A} {name}")]).await, None, "{name}");
+        }
+        for name in [
+            long(MAX_NAME_BYTES + 1),
+            deep(MAX_NAME_PARTS + 1),
+            "refs/heads/\u{202e}niam".into(),
+            "refs/heads/-x".into(),
+            "refs/tags/--all".into(),
+            "refs/heads/HEAD".into(),
+        ] {
+            assert!(refused(&[format!("{ZERO} {A} {name}")]).await, "{name}");
+            assert!(refused(&[format!("{B} {A} {name}")]).await, "{name}");
+            assert_eq!(why(&[format!("{A} {ZERO} {name}")]).await, None, "{name}");
         }
     }
 }

@@ -1,9 +1,12 @@
 //! The `git` processes: what they may read, what they are told, and how they end.
 
+use rustix::process::{
+    Pid, Resource, Rlimit, Signal, kill_process_group, prlimit, setpriority_pgrp,
+};
 use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
-use std::process::{ExitStatus, Stdio};
+use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -18,6 +21,9 @@ const STDERR_TIME: Duration = Duration::from_secs(1);
 /// The address space of one git process. Packs and large files are read through windows much smaller
 /// than this.
 const MAX_MEMORY_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// The niceness of work that nobody waits for (nice(1)).
+const NICE: i32 = 10;
 
 /// Settings for every git process. The command line outranks a repository's own configuration.
 const SETTINGS: &[&str] = &[
@@ -69,13 +75,28 @@ pub(crate) fn setting(command: &mut Command, key: &str, value: impl AsRef<OsStr>
 }
 
 /// Runs a git command that prints little, to its end, and returns what it printed.
-pub(crate) async fn output(mut command: Command, time: Duration) -> io::Result<Vec<u8>> {
-    let output = tokio::time::timeout(time, command.output()).await??;
-    if output.status.success() {
-        return Ok(output.stdout);
+pub(crate) async fn output(command: Command, time: Duration) -> io::Result<Vec<u8>> {
+    let output = run(command, time).await?;
+    if output.status.success() { Ok(output.stdout) } else { Err(failed(&output)) }
+}
+
+/// The same, of a command that ends with 1 where it finds nothing: then `None`.
+pub(crate) async fn find(command: Command, time: Duration) -> io::Result<Option<Vec<u8>>> {
+    let output = run(command, time).await?;
+    match output.status.code() {
+        Some(0) => Ok(Some(output.stdout)),
+        Some(1) => Ok(None),
+        _ => Err(failed(&output)),
     }
+}
+
+async fn run(mut command: Command, time: Duration) -> io::Result<Output> {
+    tokio::time::timeout(time, command.output()).await?
+}
+
+fn failed(output: &Output) -> io::Error {
     let stderr = String::from_utf8_lossy(&output.stderr);
-    Err(io::Error::other(format!("git ended with {}: {}", output.status, stderr.trim())))
+    io::Error::other(format!("git ended with {}: {}", output.status, stderr.trim()))
 }
 
 /// A running git service. It leads a process group of its own, so that stopping it stops what it
@@ -100,25 +121,35 @@ impl Process {
     }
 }
 
+/// The number of the process, and of the group that it leads, until it has ended.
+fn pid(child: &Child) -> Option<Pid> {
+    child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw)
+}
+
 /// Keeps the process and what it starts from taking all memory: a small pack may hold an object of
 /// gigabytes. Nothing has been sent to it yet, so it has started nothing.
 fn bound_memory(child: &Child) {
-    use rustix::process::{Pid, Resource, Rlimit, prlimit};
-    let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
     let limit = Rlimit { current: Some(MAX_MEMORY_BYTES), maximum: Some(MAX_MEMORY_BYTES) };
-    if let Some(pid) = pid
+    if let Some(pid) = pid(child)
         && let Err(error) = prlimit(Some(pid), Resource::As, limit)
     {
         tracing::warn!(%error, "the memory of a git process could not be bounded");
     }
 }
 
+/// Lets the process, and what it starts from now on, have the processor when nobody else wants it.
+pub(crate) fn lower_priority(child: &Child) {
+    if let Some(group) = pid(child)
+        && let Err(error) = setpriority_pgrp(Some(group), NICE)
+    {
+        tracing::warn!(%error, "the priority of a git process could not be lowered");
+    }
+}
+
 /// Ends the process and its group. First politely: git then removes its lock files, which nobody else
 /// would.
 pub(crate) async fn stop(child: &mut Child, grace: Duration) -> io::Result<ExitStatus> {
-    use rustix::process::{Pid, Signal, kill_process_group};
-    let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-    let Some(group) = group else { return child.wait().await };
+    let Some(group) = pid(child) else { return child.wait().await };
     // A group that is gone already is what we want.
     let _ = kill_process_group(group, Signal::TERM);
     if let Ok(status) = tokio::time::timeout(grace, child.wait()).await {

@@ -11,8 +11,14 @@ use tokio::fs;
 const INITIAL_BRANCH: &str = "main";
 /// How long making a repository may take.
 const CREATE_TIME: Duration = Duration::from_secs(30);
+/// How long looking through a repository's history may take.
+const ANCESTRY_TIME: Duration = Duration::from_secs(30);
 /// Repositories in the making start with this, which no workspace name does.
 const NEW_PREFIX: &str = ".new-";
+/// Repositories that are being deleted start with this.
+const GONE_PREFIX: &str = ".gone-";
+/// How often deleting is tried: a git that is at work may add a file while its directory goes.
+const DELETE_TRIES: usize = 3;
 
 /// What can go wrong with a hosted repository.
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +80,11 @@ impl HostedRepos {
         } else {
             Err(io::Error::new(io::ErrorKind::InvalidInput, "the path is relative"))
         };
-        match made {
+        let swept = async {
+            made?;
+            sweep(&root).await
+        };
+        match swept.await {
             Ok(()) => Ok(Self { root }),
             Err(source) => Err(RepoError::Root { path: root, source }),
         }
@@ -104,6 +114,21 @@ impl HostedRepos {
             Err(_) if self.exists(repo).await? => Ok(false),
             Err(source) => Err(RepoError::Io { repo: repo.clone(), source }),
         }
+    }
+
+    /// Deletes a repository; `false` if there was none. At once and as a whole it is no longer where
+    /// anybody looks for it: a push that is under way fails, and cannot reach a new one of its name. Its
+    /// files go after that, at the latest at the next start.
+    pub async fn remove(&self, repo: &RepoRef) -> Result<bool, RepoError> {
+        if !self.exists(repo).await? {
+            return Ok(false);
+        }
+        let moved = self.move_away(repo).await;
+        let gone = moved.map_err(|source| RepoError::Io { repo: repo.clone(), source })?;
+        if let Some(gone) = &gone {
+            delete(gone).await;
+        }
+        Ok(gone.is_some())
     }
 
     /// The repositories of a workspace in order of their names. What is not a repository's directory is
@@ -155,6 +180,38 @@ impl HostedRepos {
         Ok(branches)
     }
 
+    /// Whether `commit` is one of `heads` or an ancestor of one. A head that is not in the repository any
+    /// more has no ancestors.
+    pub async fn is_ancestor(
+        &self,
+        repo: &RepoRef,
+        commit: &CommitId,
+        heads: &[CommitId],
+    ) -> Result<bool, RepoError> {
+        if heads.is_empty() || !self.exists(repo).await? {
+            return Ok(false);
+        }
+        let unusable = |source| RepoError::Io { repo: repo.clone(), source };
+        let path = self.path(repo);
+        let command = |arguments: &[&str]| {
+            let mut command = git::command(&path);
+            command.arg("--git-dir").arg(&path).args(arguments);
+            command
+        };
+        let mut present = command(&["rev-list", "--no-walk=unsorted", "--ignore-missing"]);
+        present.args(heads.iter().map(CommitId::as_str)).arg("--");
+        let present = git::output(present, ANCESTRY_TIME).await.map_err(unusable)?;
+        let present = String::from_utf8_lossy(&present);
+        if present.is_empty() {
+            return Ok(false);
+        }
+        // What the commit has in common with all of them together is the commit itself.
+        let mut common = command(&["merge-base", commit.as_str()]);
+        common.args(present.lines());
+        let common = git::find(common, ANCESTRY_TIME).await.map_err(unusable)?;
+        Ok(common.is_some_and(|common| common.trim_ascii_end() == commit.as_str().as_bytes()))
+    }
+
     fn workspace_path(&self, repo: &RepoRef) -> PathBuf {
         self.root.join(repo.workspace.as_str())
     }
@@ -169,6 +226,20 @@ impl HostedRepos {
         }
         let read = refs::read(&self.path(repo), [pattern]).await;
         read.map_err(|source| RepoError::Io { repo: repo.clone(), source })
+    }
+
+    /// Takes a repository out of everybody's sight; `None` if somebody else did.
+    async fn move_away(&self, repo: &RepoRef) -> io::Result<Option<PathBuf>> {
+        let gone = tempfile::Builder::new().prefix(GONE_PREFIX).tempdir_in(&self.root)?;
+        match fs::rename(self.path(repo), gone.path().join("repo.git")).await {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            moved => moved?,
+        }
+        // From here on it is not this value's drop that deletes it.
+        let gone = gone.keep();
+        sync(&self.workspace_path(repo)).await?;
+        sync(&self.root).await?;
+        Ok(Some(gone))
     }
 
     async fn init_and_place(&self, repo: &RepoRef) -> io::Result<()> {
@@ -187,6 +258,29 @@ impl HostedRepos {
         sync(&workspace).await?;
         sync(&self.root).await
     }
+}
+
+/// Deletes what was moved away; what cannot be deleted now is left for the next start.
+async fn delete(gone: &Path) {
+    for _ in 1..DELETE_TRIES {
+        if fs::remove_dir_all(gone).await.is_ok() {
+            return;
+        }
+    }
+    if let Err(error) = fs::remove_dir_all(gone).await {
+        tracing::warn!(?gone, %error, "a deleted repository still takes room on the disk");
+    }
+}
+
+/// Deletes what a crash left of repositories that were being deleted.
+async fn sweep(root: &Path) -> io::Result<()> {
+    let mut entries = fs::read_dir(root).await?;
+    while let Some(entry) = entries.next_entry().await? {
+        if entry.file_name().to_string_lossy().starts_with(GONE_PREFIX) {
+            delete(&entry.path()).await;
+        }
+    }
+    Ok(())
 }
 
 /// Whether `path` is a directory itself; `false` if there is nothing.

@@ -17,6 +17,21 @@ pub struct ServiceLimits {
     pub concurrent: usize,
     /// Requests that may wait for one of them; the next is refused at once.
     pub waiting: usize,
+    /// Of the `concurrent` processes, those that work for one workspace (or the state repo).
+    pub workspace_concurrent: usize,
+    /// Of the `waiting` requests, those of one workspace (or the state repo).
+    pub workspace_waiting: usize,
+}
+
+/// When a hosted repository's objects are folded into fewer files, and how long that may take.
+#[derive(Clone, Debug)]
+pub struct MaintenanceLimits {
+    /// The most packs that may stay as they are. Each push makes one.
+    pub packs: usize,
+    /// The most loose objects that may stay as they are.
+    pub loose: usize,
+    /// How long the work on one repository may take.
+    pub time: Duration,
 }
 
 /// The limits of the git server. The defaults suit one machine of a few cores.
@@ -41,10 +56,16 @@ pub struct Limits {
     pub request: Duration,
     /// How long the client may neither send nor take a byte while it is its turn.
     pub idle: Duration,
+    /// Bytes that a client must send in a `pace_window` of waiting for it.
+    pub pace_bytes: u64,
+    /// See `pace_bytes`. Time that the client waits for this server does not count.
+    pub pace_window: Duration,
     /// How long a pusher waits for the [`PushSink`](crate::PushSink)'s lines. The sink goes on.
     pub sink: Duration,
     /// How long a git process that was told to stop may take to clean up its lock files.
     pub stop: Duration,
+    /// When a hosted repository is tidied up.
+    pub maintenance: MaintenanceLimits,
 }
 
 impl Default for Limits {
@@ -55,12 +76,16 @@ impl Default for Limits {
                 decoded_bytes: 32 * MIB,
                 concurrent: 16,
                 waiting: 256,
+                workspace_concurrent: 8,
+                workspace_waiting: 128,
             },
             push: ServiceLimits {
                 request_bytes: 2 * GIB,
                 decoded_bytes: 2 * GIB,
                 concurrent: 8,
                 waiting: 128,
+                workspace_concurrent: 4,
+                workspace_waiting: 64,
             },
             pack_bytes: 512 * MIB,
             repo_bytes: 4 * GIB,
@@ -68,8 +93,15 @@ impl Default for Limits {
             wait: Duration::from_secs(30),
             request: Duration::from_mins(30),
             idle: Duration::from_mins(1),
+            pace_bytes: 64 * KIB,
+            pace_window: Duration::from_mins(1),
             sink: Duration::from_secs(15),
             stop: Duration::from_secs(5),
+            maintenance: MaintenanceLimits {
+                packs: 20,
+                loose: 1_000,
+                time: Duration::from_mins(10),
+            },
         }
     }
 }

@@ -8,6 +8,8 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 const MAX_PACKET: usize = 65_520;
 /// The four hexadecimal digits that a packet starts with.
 const HEADER: usize = 4;
+/// The side-band channel of what is meant for the client's git itself.
+const BAND_DATA: u8 = 1;
 /// The side-band channel of progress and messages, shown as `remote:` lines.
 const BAND_PROGRESS: u8 = 2;
 
@@ -71,10 +73,12 @@ pub(crate) fn packet(payload: &[u8]) -> Bytes {
 
 /// A line that the client's git shows after `remote:`.
 pub(crate) fn progress(line: &str) -> Bytes {
-    let mut payload = vec![BAND_PROGRESS];
-    payload.extend_from_slice(line.as_bytes());
-    payload.push(b'\n');
-    packet(&payload)
+    packet(&[&[BAND_PROGRESS], line.as_bytes(), b"\n"].concat())
+}
+
+/// What a push's report is carried in.
+pub(crate) fn report(report: &[u8]) -> Bytes {
+    packet(&[&[BAND_DATA], report].concat())
 }
 
 fn length(header: [u8; HEADER]) -> Option<usize> {

@@ -1,22 +1,22 @@
 //! A push: git does it, then what really moved is told to the sink, whose lines end the answer.
 
-use crate::body::RequestBody;
+use crate::body::{self, RequestBody};
 use crate::commands::{Command, CommandList};
 use crate::exchange::{self, Answer, Input, Kind};
-use crate::git::{self, Process};
+use crate::git::Process;
+use crate::pktline::{self, Packet};
 use crate::push::printable_lines;
 use crate::refusal::Refusal;
 use crate::service::{Protocol, Service};
-use crate::{Access, Limits, Push, PushSink, RefUpdate, RepoPath, pktline, refs};
+use crate::{Access, Limits, Push, PushSink, RefUpdate, RepoPath, objects, refs};
 use bytes::Bytes;
 use inkstone_spec::CommitId;
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
+use tokio::io::sink;
 
-/// How long measuring a repository may take.
-const MEASURE_TIME: Duration = Duration::from_secs(30);
 /// Refs that are asked for by name; for more of them all are read.
 const MAX_NAMED_REFS: usize = 100;
 /// What a pusher is told when the sink does not answer in time, or fails.
@@ -77,26 +77,32 @@ impl<Actor: Send + 'static> Receive<Actor> {
     }
 }
 
+/// Refuses a push in words that the client's git shows, once it has sent everything: one that is cut off
+/// while sending does not see the answer. Needs a client that takes `remote:` lines.
+pub(crate) async fn refuse(
+    refusal: Refusal,
+    mut pack: RequestBody,
+    answer: &Answer,
+    limits: &Limits,
+) -> Result<(), Refusal> {
+    let Refusal::BadCommands(_) = refusal else { return Err(refusal) };
+    let mut nowhere = sink();
+    let rest = tokio::io::copy(&mut pack, &mut nowhere);
+    let rest = tokio::time::timeout(limits.request, rest).await;
+    rest.map_err(|_| Refusal::TooSlow)?.map_err(body::refusal)?;
+    let report = [&pktline::packet(b"unpack refused\n"), Packet::FLUSH].concat();
+    let lines = [pktline::progress(&refusal.to_string()), pktline::report(&report)];
+    let words = [&lines.concat(), Packet::FLUSH].concat();
+    answer.send(Ok(words.into())).await.map_err(|_| Refusal::Disconnected)
+}
+
 /// Refuses a push to a repository that has grown to the limit.
 pub(crate) async fn check_room(git_dir: &Path, limits: &Limits) -> Result<(), Refusal> {
-    let size = disk_bytes(git_dir).await.map_err(|error| {
+    let found = objects::count(git_dir).await.map_err(|error| {
         tracing::error!(?git_dir, %error, "cannot measure a repository");
         Refusal::Internal
     })?;
-    if size < limits.repo_bytes { Ok(()) } else { Err(Refusal::RepoFull) }
-}
-
-async fn disk_bytes(git_dir: &Path) -> io::Result<u64> {
-    let mut command = git::command(git_dir);
-    command.arg("--git-dir").arg(git_dir).args(["count-objects", "-v"]);
-    let printed = git::output(command, MEASURE_TIME).await?;
-    let kibibytes: u64 = String::from_utf8_lossy(&printed)
-        .lines()
-        .filter_map(|line| line.split_once(": "))
-        .filter(|(key, _)| matches!(*key, "size" | "size-pack" | "size-garbage"))
-        .filter_map(|(_, value)| value.parse::<u64>().ok())
-        .sum();
-    Ok(kibibytes.saturating_mul(1024))
+    if found.bytes < limits.repo_bytes { Ok(()) } else { Err(Refusal::RepoFull) }
 }
 
 /// Where the refs that the commands name point now.

@@ -38,7 +38,7 @@ pub(crate) enum Refusal {
     BadContentType,
     #[error("The request's Content-Encoding is not gzip, or is broken: try again with git itself.")]
     BadEncoding,
-    #[error("The push's list of ref updates cannot be read: {0}")]
+    #[error("This push is refused: {0}")]
     BadCommands(&'static str),
     #[error("The request is larger than this server takes: push in smaller parts.")]
     TooLarge,
@@ -48,6 +48,8 @@ pub(crate) enum Refusal {
     RepoFull,
     #[error("The client was silent for too long: check the connection and try again.")]
     Idle,
+    #[error("The client sent too little for too long: check the connection and try again.")]
+    Trickle,
     #[error("The connection was lost before the request was complete: try again.")]
     Disconnected,
     #[error("The request took too long: try again, in smaller parts if this was a push.")]
@@ -85,6 +87,7 @@ impl Refusal {
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "request_too_large"),
             Self::RepoFull => (StatusCode::INSUFFICIENT_STORAGE, "repo_full"),
             Self::Idle => (StatusCode::REQUEST_TIMEOUT, "client_idle"),
+            Self::Trickle => (StatusCode::REQUEST_TIMEOUT, "client_too_slow"),
             Self::Disconnected => (StatusCode::BAD_REQUEST, "disconnected"),
             Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),

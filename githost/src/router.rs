@@ -1,10 +1,11 @@
 //! The routes: who asks, whether there is room, and which git process answers.
 
-use crate::body;
+use crate::body::{self, Pace};
 use crate::commands::CommandList;
 use crate::exchange::{self, Answer, Input, Kind};
 use crate::git::Process;
-use crate::quarantine;
+use crate::leftovers::Leftovers;
+use crate::maintenance::Maintenance;
 use crate::receive::{self, Receive};
 use crate::refusal::Refusal;
 use crate::repo::Requested;
@@ -30,6 +31,8 @@ struct Host<A, S> {
     limits: Limits,
     fetches: Turnstile,
     pushes: Turnstile,
+    leftovers: Leftovers,
+    maintenance: Maintenance,
 }
 
 /// A request that was let in.
@@ -52,6 +55,8 @@ where
         sink: Arc::new(sink),
         fetches: Turnstile::new(&limits.fetch),
         pushes: Turnstile::new(&limits.push),
+        leftovers: Leftovers::new(&limits),
+        maintenance: Maintenance::new(),
         limits,
     };
     let repo = Router::new()
@@ -112,7 +117,7 @@ where
     let service = Service::UploadPack;
     check_content_type(service, &headers)?;
     let admitted = host.admit(&repo, service, &headers).await?;
-    let body = body::open(&headers, body, &host.limits.fetch, host.limits.idle)?;
+    let body = body::open(&headers, body, &host.limits.fetch, Pace::new(&host.limits))?;
     let (answer, chunks) = mpsc::channel(exchange::CHUNKS);
     let input = Input { start: Bytes::new(), rest: Some(body) };
     tokio::spawn(Arc::clone(&host).answer(repo, service, false, admitted, input, answer));
@@ -134,17 +139,27 @@ where
     check_content_type(service, &headers)?;
     let Admitted { access, protocol, turn } = host.admit(&repo, service, &headers).await?;
     let limits = &host.limits;
-    let mut pack = body::open(&headers, body, &limits.push, limits.idle)?;
-    let commands = CommandList::read(&mut pack, limits.command_bytes);
-    let commands =
-        tokio::time::timeout(limits.request, commands).await.map_err(|_| Refusal::TooSlow)??;
+    let mut pack = body::open(&headers, body, &limits.push, Pace::new(limits))?;
+    let mut commands = CommandList::default();
+    let read = commands.read(&mut pack, limits.command_bytes);
+    let read = tokio::time::timeout(limits.request, read).await.map_err(|_| Refusal::TooSlow)?;
     let (answer, chunks) = mpsc::channel(exchange::CHUNKS);
+    if let Err(refusal) = read {
+        if !commands.side_band {
+            return Err(refusal);
+        }
+        receive::refuse(refusal, pack, &answer, limits).await?;
+        return respond(service, "result", Bytes::new(), chunks).await;
+    }
+    let (pushed, git_dir) = (repo.clone(), access.git_dir.clone());
     let push = Receive { repo, access, protocol, commands, pack };
     tokio::spawn({
         let host = Arc::clone(&host);
         async move {
             push.run(Arc::clone(&host.sink), &host.limits, answer).await;
             drop(turn);
+            // The pusher has the whole answer by now.
+            host.maintenance.after_push(&pushed, &git_dir, &host.limits).await;
         }
     });
     respond(service, "result", Bytes::new(), chunks).await
@@ -170,9 +185,9 @@ impl<A: Authorizer, S: PushSink<A::Actor>> Host<A, S> {
             Service::UploadPack => &self.fetches,
             Service::ReceivePack => &self.pushes,
         };
-        let turn = turnstile.enter(self.limits.wait).await?;
+        let turn = turnstile.enter(repo, self.limits.wait).await?;
         if service == Service::ReceivePack {
-            quarantine::sweep(&access.git_dir, self.limits.request.saturating_mul(2)).await;
+            self.leftovers.sweep(&access.git_dir).await;
             receive::check_room(&access.git_dir, &self.limits).await?;
         }
         Ok(Admitted { access, protocol, turn })

@@ -29,8 +29,10 @@ const PUSH_SETTINGS: &[&str] = &[
     "core.fsyncMethod=batch",
 ];
 
-/// Flaws that old tools left in the histories of honest projects and that harm nobody.
+/// Flaws that old tools left in the histories of honest projects and that harm nobody are taken. A file
+/// mode that git never writes is not: what reads it may take it for anything.
 const HOSTED_SETTINGS: &[&str] = &[
+    "receive.fsck.badFilemode=error",
     "receive.fsck.badTimezone=ignore",
     "receive.fsck.missingSpaceBeforeDate=ignore",
     "receive.fsck.zeroPaddedFilemode=ignore",

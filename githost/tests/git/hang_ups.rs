@@ -76,7 +76,7 @@ async fn a_push_whose_client_is_killed_once_all_is_sent_happens_and_is_told() {
 }
 
 /// Starts a clone of 20 MB by hand and reads no more than the start of it.
-async fn start_clone(server: &Server) -> tokio::net::TcpStream {
+pub(crate) async fn start_clone(server: &Server) -> tokio::net::TcpStream {
     let client = Client::new();
     let dir = client.work_tree("work").await;
     let commit = client.commit(&dir, "large.bin", &crate::support::noise(20_000_000)).await;
@@ -123,14 +123,19 @@ async fn what_a_stopped_push_left_is_removed_when_it_is_old() {
     let left = quarantined(&server);
     assert_eq!(left.len(), 1);
     std::fs::remove_file(server.dir.path().join("hooks/pre-receive")).unwrap();
-    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(3);
+    let old = std::time::SystemTime::now() - std::time::Duration::from_mins(61);
     std::fs::File::open(&left[0]).unwrap().set_modified(old).unwrap();
     client.ok(&dir, &["push", "-q", &server.site(), "main"]).await;
     assert_eq!(quarantined(&server), Vec::<PathBuf>::new());
 }
 
 /// Sends the head and the start of a request by hand.
-async fn post(server: &Server, service: &str, length: usize, start: &str) -> tokio::net::TcpStream {
+pub(crate) async fn post(
+    server: &Server,
+    service: &str,
+    length: usize,
+    start: &str,
+) -> tokio::net::TcpStream {
     let request = format!(
         "POST /git/main/site.git/{service} HTTP/1.1\r\nHost: x\r\n\
          Authorization: {}\r\n\
@@ -143,12 +148,16 @@ async fn post(server: &Server, service: &str, length: usize, start: &str) -> tok
     connection
 }
 
+/// The first bytes of a push of five objects.
+pub(crate) fn start_of_push() -> String {
+    let line = format!("{} {} refs/heads/main\0report-status", "0".repeat(40), "a".repeat(40));
+    format!("{:04x}{line}0000PACK\0\0\0\x02\0\0\0\x05", line.len() + 4)
+}
+
 #[tokio::test]
 async fn a_client_that_hangs_up_in_the_middle_of_its_pack_leaves_no_process_and_no_trace() {
     let server = Server::start().await;
-    let line = format!("{} {} refs/heads/main\0report-status", "0".repeat(40), "a".repeat(40));
-    let start = format!("{:04x}{line}0000PACK\0\0\0\x02\0\0\0\x05", line.len() + 4);
-    let connection = post(&server, "git-receive-pack", 1_000_000, &start).await;
+    let connection = post(&server, "git-receive-pack", 1_000_000, &start_of_push()).await;
     let dir = server.dir.path().to_str().unwrap().to_owned();
     until("git takes the push", || {
         processes(&dir).iter().any(|process| process.contains("receive-pack"))

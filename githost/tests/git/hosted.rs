@@ -37,7 +37,8 @@ async fn branches_are_read_exactly() {
     let site = repo("main/site");
     let branch = |name: &str| name.parse().unwrap();
     assert_eq!(server.repos.branches(&site).await.unwrap(), []);
-    client.ok(&dir, &["push", "-q", &server.site(), "main:feature/x", "main:ü", "main:-x"]).await;
+    client.ok(&dir, &["push", "-q", &server.site(), "main:feature/x", "main:ü"]).await;
+    client.ok(&server.site_dir(), &["update-ref", "refs/heads/-x", &first]).await;
     let second = client.commit(&dir, "b", b"b").await;
     client.ok(&dir, &["push", "-q", &server.site(), "main", "main:refs/tags/v1"]).await;
 
@@ -51,6 +52,42 @@ async fn branches_are_read_exactly() {
     let branches = server.repos.branches(&site).await.unwrap();
     let names: Vec<&str> = branches.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["feature/x", "main"]);
+}
+
+#[tokio::test]
+async fn a_commit_is_an_ancestor_of_itself_and_of_what_came_after_it() {
+    let server = Server::start().await;
+    let client = Client::new();
+    let dir = client.work_tree("work").await;
+    let mut line = vec![client.ok(&dir, &["rev-parse", "HEAD"]).await];
+    // The clock of whoever commits may be anywhere.
+    for (number, year) in [2039, 1999, 2001, 2002, 2003, 2004, 2005, 2006].iter().enumerate() {
+        let name = format!("file{number}");
+        std::fs::write(dir.join(&name), b"x").unwrap();
+        client.ok(&dir, &["add", &name]).await;
+        let date = format!("GIT_COMMITTER_DATE={year}-01-01T00:00:00Z");
+        let config = format!("alias.dated=!{date} git commit -q -m x");
+        client.ok(&dir, &["-c", &config, "dated"]).await;
+        line.push(client.ok(&dir, &["rev-parse", "HEAD"]).await);
+    }
+    client.ok(&dir, &["push", "-q", &server.site(), "main"]).await;
+    client.ok(&dir, &["checkout", "-q", "--orphan", "other"]).await;
+    let other = client.commit(&dir, "c", b"c").await;
+    client.ok(&dir, &["push", "-q", &server.site(), "other"]).await;
+    let (first, last, gone) = (&line[0], &line[line.len() - 1], "1".repeat(40));
+    let is_ancestor = async |commit: &str, heads: &[&str]| {
+        let heads: Vec<_> = heads.iter().map(|head| head.parse().unwrap()).collect();
+        let commit = commit.parse().unwrap();
+        server.repos.is_ancestor(&repo("main/site"), &commit, &heads).await.unwrap()
+    };
+    for commit in &line {
+        assert!(is_ancestor(commit, &[last]).await);
+        assert!(is_ancestor(commit, &[&gone, &other, last]).await);
+        assert!(!is_ancestor(commit, &[&other]).await);
+    }
+    assert!(!is_ancestor(last, &[first]).await);
+    assert!(!is_ancestor(last, &[&gone]).await);
+    assert!(!is_ancestor(last, &[]).await);
 }
 
 #[tokio::test]

@@ -19,6 +19,8 @@ use tokio::sync::Notify;
 pub(crate) const WRITER: &str = "mlg_writer";
 /// May read in the workspace `main`.
 pub(crate) const READER: &str = "mlg_reader";
+/// May read and push in the workspace `other`.
+pub(crate) const RIVAL: &str = "mlg_rival";
 /// Longer than anything here takes, shorter than anyone waits.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -38,16 +40,17 @@ impl Authorizer for Gate {
         operation: Operation,
     ) -> Result<Access<String>, Denied> {
         let token = credential.ok_or(Denied::Unauthenticated)?;
-        let may_write = match token.expose() {
-            WRITER => true,
-            READER => false,
+        let (workspace, may_write) = match token.expose() {
+            WRITER => ("main", true),
+            READER => ("main", false),
+            RIVAL => ("other", true),
             "mlg_lost" => return Err(Denied::Unavailable),
             _ => return Err(Denied::Unauthenticated),
         };
         let git_dir = match repo {
-            RepoPath::State => self.state.clone(),
-            RepoPath::Hosted(repo) if repo.workspace.as_str() == "main" => self.repos.path(repo),
-            RepoPath::Hosted(_) => return Err(Denied::NotFound),
+            RepoPath::State if workspace == "main" => self.state.clone(),
+            RepoPath::Hosted(repo) if repo.workspace.as_str() == workspace => self.repos.path(repo),
+            _ => return Err(Denied::NotFound),
         };
         if operation == Operation::Write && !may_write {
             let message = "This token may only read: ask for one with the scope deploy.".into();
@@ -152,6 +155,11 @@ impl Server {
     /// The remote of `main/site` for a writer.
     pub(crate) fn site(&self) -> String {
         self.url(WRITER, "git/main/site.git")
+    }
+
+    /// The repository `main/site` on disk.
+    pub(crate) fn site_dir(&self) -> PathBuf {
+        self.repos.path(&repo("main/site"))
     }
 
     /// Where `main` of `main/site` points.
