@@ -1,8 +1,9 @@
 //! The command line.
 
+use crate::log::Scope;
 use crate::options::{DataOptions, ServeOptions};
-use clap::{Args, Parser, Subcommand};
-use inkstone_spec::{KeyName, Scopes, WorkspaceName};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use inkstone_spec::{KeyName, ProjectRef, Scopes, ServiceRef, WorkspaceName};
 use std::path::PathBuf;
 
 /// An MCP-native deployer whose database is a git repository.
@@ -23,6 +24,14 @@ pub(crate) enum Command {
     Render(RenderArgs),
     /// Check the laws over the history of a clone of the state repo.
     Verify(VerifyArgs),
+    /// List what changed, newest first: when, by whom, what, from which source commit.
+    Log(LogArgs),
+    /// Undo what one commit changed of a service, older ones too, as a commit of your own.
+    Revert(RevertArgs),
+    /// Render services by the current templates, in stages.
+    Upgrade(UpgradeArgs),
+    /// Look at a data directory: what is wrong, and what to do.
+    Doctor(DoctorArgs),
     /// Add and list workspaces.
     Workspace(WorkspaceArgs),
     /// Make, list and revoke API keys.
@@ -69,6 +78,91 @@ pub(crate) struct VerifyArgs {
     /// What to check: `BASE..HEAD`, or `HEAD` alone for everything reachable from it.
     #[arg(value_name = "RANGE", default_value = "HEAD")]
     pub(crate) range: String,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogArgs {
+    /// Whose changes: `acme/shop/api`, a project `acme/shop`, a workspace `acme`. Without it: all.
+    #[arg(value_name = "SERVICE|PROJECT|WORKSPACE")]
+    pub(crate) scope: Option<Scope>,
+    /// A clone of the state repo, bare or not.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) repo: PathBuf,
+    /// Only what came in since: `3d`, `12h`, `tuesday`, `2026-11-17`, `2026-11-17T09:30Z`; UTC.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// At most so many changes.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(crate) limit: usize,
+    /// Print a line of JSON for each change.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RevertArgs {
+    /// The commit to undo: anything that git knows.
+    pub(crate) commit: String,
+    /// A clone of the state repo, bare or not.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) repo: PathBuf,
+    /// The service, where the commit changes more than one.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service: Option<ServiceRef>,
+    /// What becomes of fields that were changed again since.
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = OnConflict::Ask)]
+    pub(crate) on_conflict: OnConflict,
+    /// An age identity file, needed only where variables were changed again since, or who can open
+    /// them.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) identity: Option<PathBuf>,
+    /// Push the commit to where the branch comes from.
+    #[arg(long)]
+    pub(crate) push: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What becomes of fields that were changed again since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnConflict {
+    /// Nothing is undone; the later commits are named.
+    Ask,
+    /// They go back too.
+    Restore,
+    /// They stay as they are.
+    Keep,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpgradeArgs {
+    /// Only of this workspace.
+    #[arg(long, value_name = "NAME", conflicts_with = "project")]
+    pub(crate) workspace: Option<WorkspaceName>,
+    /// Only of this project: `acme/shop`.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) project: Option<ProjectRef>,
+    /// At most so many services and projects.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    /// Commit nothing; print how the manifests would change.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) data: DataOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) data: DataOptions,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,

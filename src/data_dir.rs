@@ -77,8 +77,7 @@ impl DataDir {
 
     /// The SQL store.
     pub(crate) async fn store(&self) -> anyhow::Result<Store> {
-        let path = self.root.join("inkstone.db");
-        Store::open(&path).await.map_err(|error| {
+        Store::open(&self.database()).await.map_err(|error| {
             let suggestion = error.suggestion();
             anyhow::Error::new(error).context(suggestion)
         })
@@ -86,7 +85,7 @@ impl DataDir {
 
     /// The hosted source repositories.
     pub(crate) async fn repos(&self) -> anyhow::Result<HostedRepos> {
-        Ok(HostedRepos::open(self.root.join("repos")).await?)
+        Ok(HostedRepos::open(self.repos_dir()).await?)
     }
 
     /// Where images are kept when no registry is configured.
@@ -96,7 +95,7 @@ impl DataDir {
 
     /// The identities that open sealed values; made on the first start.
     pub(crate) fn identities(&self) -> anyhow::Result<Identities> {
-        let path = self.root.join("age-identity.txt");
+        let path = self.identity_file();
         if !path.exists() {
             // A new one could not open what is sealed already.
             if self.state_git_dir().exists() {
@@ -160,12 +159,29 @@ impl DataDir {
         Ok(hooks)
     }
 
-    fn state_git_dir(&self) -> PathBuf {
+    /// The state repo.
+    pub(crate) fn state_git_dir(&self) -> PathBuf {
         self.root.join("state.git")
     }
 
-    fn signing_key(&self) -> PathBuf {
+    /// The folder of the hosted source repositories.
+    pub(crate) fn repos_dir(&self) -> PathBuf {
+        self.root.join("repos")
+    }
+
+    /// The file of the SQL store.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.root.join("inkstone.db")
+    }
+
+    /// The file of the key that signs state commits.
+    pub(crate) fn signing_key(&self) -> PathBuf {
         self.root.join("signing-key")
+    }
+
+    /// The file of the identities that open sealed values.
+    pub(crate) fn identity_file(&self) -> PathBuf {
+        self.root.join("age-identity.txt")
     }
 }
 

@@ -5,7 +5,7 @@ use crate::cli::{HookArgs, HookCommand};
 use crate::output::line;
 use anyhow::{Context as _, bail};
 use inkstone_spec::CommitId;
-use inkstone_state::push::{MAX_TOLD, RefUpdate, check_push};
+use inkstone_state::push::{MAX_TOLD, Reach, RefUpdate, check_push};
 use std::io::Read as _;
 use std::path::PathBuf;
 
@@ -26,7 +26,8 @@ fn pre_receive() -> anyhow::Result<Verdict> {
     let git_dir: PathBuf =
         std::env::var_os("GIT_DIR").context("GIT_DIR is not set: git runs this command")?.into();
     let quarantine = std::env::var_os("GIT_QUARANTINE_PATH").map(PathBuf::from);
-    let findings = check_push(&git_dir, quarantine.as_deref(), &updates)?;
+    let reach = Reach::told(std::env::var(Reach::VARIABLE).ok().as_deref());
+    let findings = check_push(&git_dir, quarantine.as_deref(), &updates, reach)?;
     if findings.is_empty() {
         return Ok(Verdict::Good);
     }

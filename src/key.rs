@@ -3,10 +3,10 @@
 use crate::Verdict;
 use crate::cli::{KeyArgs, KeyCommand};
 use crate::data_dir::DataDir;
-use crate::output::{json, line, table};
+use crate::output::{json, line, note, table};
 use anyhow::bail;
 use inkstone_deployer::{KeyRecord, NewKeyRequest, create_key};
-use inkstone_spec::{KeyName, Scopes, WorkspaceName};
+use inkstone_spec::{KeyName, Scope, Scopes, WorkspaceName};
 use inkstone_store::{Store, StoreError, WorkspaceGrant};
 use jiff::Timestamp;
 
@@ -25,11 +25,7 @@ pub(crate) async fn key(args: KeyArgs) -> anyhow::Result<Verdict> {
         }
         KeyCommand::Revoke { name, data } => {
             let store = DataDir::open(&data.data)?.store().await?;
-            if !store.revoke_key(&name, Timestamp::now().as_millisecond()).await? {
-                let error = StoreError::UnknownKey(name);
-                bail!("{error}: `inkstone key list` shows those that exist");
-            }
-            line(format_args!("key {name} is revoked"));
+            revoke(&store, name).await?;
         }
     }
     Ok(Verdict::Good)
@@ -67,6 +63,14 @@ async fn create(
 ) -> anyhow::Result<()> {
     let request = NewKeyRequest { name, scopes, workspaces };
     let (key, record) = create_key(store, request).await?;
+    let wants_state =
+        [Scope::StatePush, Scope::Admin].into_iter().find(|it| record.scopes.contains(*it));
+    if let (Some(scope), WorkspaceGrant::Some(_)) = (wants_state, &record.workspaces) {
+        note(format_args!(
+            "warning: {scope} does not reach the state repo without --all-workspaces: if that is what {0} is for, `inkstone key revoke {0}`, then create it again with it",
+            record.name
+        ));
+    }
     if as_json {
         json(&serde_json::json!({
             "name": record.name.to_string(), "key": key.expose(),
@@ -85,11 +89,29 @@ async fn create(
     Ok(())
 }
 
-fn list(keys: &[KeyRecord], as_json: bool) {
-    let time = |ms: Option<i64>| {
-        ms.and_then(|ms| Timestamp::from_millisecond(ms).ok())
-            .map(|time| time.strftime("%Y-%m-%d %H:%M").to_string())
+/// Revokes a key, or says since when it is.
+async fn revoke(store: &Store, name: KeyName) -> anyhow::Result<()> {
+    if store.revoke_key(&name, Timestamp::now().as_millisecond()).await? {
+        line(format_args!("key {name} is revoked"));
+        return Ok(());
+    }
+    let keys = store.list_keys().await?;
+    let since = keys.iter().filter(|key| key.name == name).filter_map(|key| key.revoked_at).max();
+    let Some(since) = time(since) else {
+        let error = StoreError::UnknownKey(name);
+        bail!("{error}: `inkstone key list` shows those that exist");
     };
+    line(format_args!("key {name} is revoked since {since} UTC; nothing was changed"));
+    Ok(())
+}
+
+/// A time of the store, in milliseconds, as it is shown: UTC.
+fn time(ms: Option<i64>) -> Option<String> {
+    let time = Timestamp::from_millisecond(ms?).ok()?;
+    Some(time.strftime("%Y-%m-%d %H:%M").to_string())
+}
+
+fn list(keys: &[KeyRecord], as_json: bool) {
     if as_json {
         let list: Vec<_> = keys
             .iter()

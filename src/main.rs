@@ -3,13 +3,18 @@
 mod cli;
 mod data_dir;
 mod demo;
+mod doctor;
+mod git;
 mod hook;
 mod key;
+mod log;
 mod logging;
 mod options;
 mod output;
 mod render;
+mod revert;
 mod serve;
+mod upgrade;
 mod verify;
 mod workspace;
 
@@ -29,6 +34,10 @@ fn main() -> ExitCode {
         Command::Demo(args) => run(demo::demo(args)),
         Command::Render(args) => render::render(&args),
         Command::Verify(args) => verify::verify(&args),
+        Command::Log(args) => log::log(&args),
+        Command::Revert(args) => revert::revert(&args),
+        Command::Upgrade(args) => upgrade::upgrade(&args),
+        Command::Doctor(args) => run(doctor::doctor(args)),
         Command::Workspace(args) => workspace::workspace(&args),
         Command::Key(args) => run(key::key(args)),
         Command::Hook(args) => hook::hook(&args),

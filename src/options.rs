@@ -5,8 +5,10 @@ use clap::Args;
 use inkstone_api::DEFAULT_CALLS_PER_SECOND;
 use inkstone_spec::{Hostname, ImageRegistry, KubernetesName, Region};
 use serde::Deserialize;
+use std::fmt::{self, Display};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 const DEFAULT_DATA: &str = "./inkstone-data";
 const DEFAULT_LISTEN: &str = "127.0.0.1:8787";
@@ -50,7 +52,7 @@ serve_options! {
     /// The data directory; made if it is missing. [default: ./inkstone-data]
     data: PathBuf, "INKSTONE_DATA", "DIR";
     /// Where to listen. [default: 127.0.0.1:8787]
-    listen: SocketAddr, "INKSTONE_LISTEN", "ADDR";
+    listen: ListenAddress, "INKSTONE_LISTEN", "ADDR";
     /// What remotes and links use. [default: http://<listen>]
     public_url: String, "INKSTONE_PUBLIC_URL", "URL";
     /// Write the first key there (mode 0600) instead of printing it.
@@ -81,6 +83,39 @@ serve_options! {
     ingress_namespace: KubernetesName, "INKSTONE_INGRESS_NAMESPACE", "NAMESPACE";
     /// Log lines as JSON. [default: false]
     log_json: bool, "INKSTONE_LOG_JSON", "BOOL";
+}
+
+/// An IP address and a port; never a name, which may stand for several addresses.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct ListenAddress(SocketAddr);
+
+/// Why a text is no address to listen on.
+#[derive(Debug)]
+pub(crate) struct NotAnAddress;
+
+impl Display for NotAnAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "give an IP address and a port, for example {DEFAULT_LISTEN}")
+    }
+}
+
+impl std::error::Error for NotAnAddress {}
+
+impl FromStr for ListenAddress {
+    type Err = NotAnAddress;
+
+    fn from_str(text: &str) -> Result<Self, NotAnAddress> {
+        text.parse().map(Self).map_err(|_| NotAnAddress)
+    }
+}
+
+impl TryFrom<String> for ListenAddress {
+    type Error = NotAnAddress;
+
+    fn try_from(text: String) -> Result<Self, NotAnAddress> {
+        text.parse()
+    }
 }
 
 /// The options, complete.
@@ -143,7 +178,7 @@ impl ServeOptions {
         }
         Ok(ServeConfig {
             data: all.data.unwrap_or_else(|| DEFAULT_DATA.into()),
-            listen: all.listen.map_or_else(|| DEFAULT_LISTEN.parse(), Ok)?,
+            listen: all.listen.map_or_else(|| DEFAULT_LISTEN.parse(), Ok)?.0,
             public_url,
             bootstrap_key_file: all.bootstrap_key_file,
             templates: all.templates,

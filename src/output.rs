@@ -1,5 +1,6 @@
 //! What commands print: tables that line up, errors that say what to do.
 
+use rustix::termios::tcgetwinsize;
 use std::fmt::Display;
 use std::io::{IsTerminal as _, Write as _};
 
@@ -23,13 +24,46 @@ pub(crate) fn failure(error: &anyhow::Error) {
     let _ = writeln!(std::io::stderr(), "inkstone: {error:#}");
 }
 
+/// Whether standard output is for eyes, and they want colours (<https://no-color.org>).
+pub(crate) fn colours() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty())
+}
+
+/// A number of things, as people say it.
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
 /// Prints a value as indented JSON.
 pub(crate) fn json(value: &serde_json::Value) {
     line(format_args!("{value:#}"));
 }
 
+/// Prints a value as one line of JSON.
+pub(crate) fn json_line(value: &serde_json::Value) {
+    line(value);
+}
+
+/// Says something beside what was asked for, to standard error: what reads our output goes undisturbed.
+pub(crate) fn note(text: impl Display) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
 /// Prints rows in columns that line up.
 pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) {
+    print_table(header, rows, None);
+}
+
+/// The same, with lines cut to the terminal where there is one.
+pub(crate) fn table_cut(header: &[&str], rows: &[Vec<String>]) {
+    let out = std::io::stdout();
+    let size = out.is_terminal().then(|| tcgetwinsize(&out).ok()).flatten();
+    // A terminal that does not know its size says 0.
+    let columns = size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0);
+    print_table(header, rows, columns);
+}
+
+fn print_table(header: &[&str], rows: &[Vec<String>], columns: Option<usize>) {
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
         cells.chain(header.get(column).map(|title| title.len())).max().unwrap_or_default()
@@ -38,7 +72,14 @@ pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) {
     let print = |cells: &mut dyn Iterator<Item = &str>| {
         let padded: Vec<String> =
             cells.zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        line(padded.join("  ").trim_end());
+        let text = padded.join("  ");
+        let text = text.trim_end();
+        match columns {
+            Some(columns) if text.chars().count() > columns => {
+                line(text.chars().take(columns - 1).chain(['…']).collect::<String>());
+            }
+            _ => line(text),
+        }
     };
     print(&mut header.iter().copied());
     for row in rows {

@@ -2,7 +2,7 @@
 
 use crate::Verdict;
 use crate::cli::RenderArgs;
-use crate::output::{json, line};
+use crate::output::{count, json, line};
 use anyhow::{Context as _, bail};
 use inkstone_state::{Edit, is_bare, plan, snapshot_of};
 use std::fs::{self, Permissions};
@@ -10,13 +10,12 @@ use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 
 pub(crate) fn render(args: &RenderArgs) -> anyhow::Result<Verdict> {
-    let keep = tempfile::tempdir()?;
     let bare = is_bare(&args.repo)
         .with_context(|| format!("{} is not a clone of a state repo", args.repo.display()))?;
     if bare && !args.check {
         bail!("a bare repository has no files to write: clone it, or use --check");
     }
-    let snapshot = snapshot_of(&args.repo, bare.then_some("HEAD"), &keep)?;
+    let snapshot = snapshot_of(&args.repo, bare.then_some("HEAD"))?;
     snapshot.inkstone()?;
     let edits = plan::render_all(&snapshot)?;
     let paths: Vec<String> = edits
@@ -36,7 +35,7 @@ pub(crate) fn render(args: &RenderArgs) -> anyhow::Result<Verdict> {
     } else {
         paths.iter().for_each(line);
         if !args.check {
-            line(format_args!("{} files written", paths.len()));
+            line(format_args!("{} written", count(paths.len(), "file")));
         }
     }
     Ok(if args.check && !paths.is_empty() { Verdict::Bad } else { Verdict::Good })

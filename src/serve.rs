@@ -17,7 +17,7 @@ use inkstone_deployer::{
     Deployer, GitAuthorizer, GitSink, Parts, Settings, Tool, add_workspace, bootstrap_key,
     use_templates,
 };
-use inkstone_githost::Limits;
+use inkstone_githost::{Limits, RepoPath, tidy};
 use inkstone_spec::{ImageRegistry, Ingress, WorkspaceName};
 use inkstone_state::Founding;
 use std::path::Path;
@@ -33,14 +33,18 @@ const TOOL: Tool = Tool::new("inkstone serve");
 const DRAIN: Duration = Duration::from_secs(20);
 /// How often expired tokens and old logs are removed.
 const PURGE_INTERVAL: Duration = Duration::from_hours(1);
+/// How often is looked whether the state repo has come to be in too many files.
+const TIDY_INTERVAL: Duration = Duration::from_mins(1);
 
 pub(crate) async fn serve(args: ServeArgs) -> anyhow::Result<Verdict> {
     let config = args.options.complete(args.config.as_deref())?;
     logging::init(config.log_json);
     git_is_there()?;
+    let server = static_server()?;
+    // A start that cannot listen leaves no directory behind.
+    let listener = listener::bind(config.listen).await?;
     let data = DataDir::create(&config.data)?;
     let _claimed = data.claim()?;
-    let listener = listener::bind(config.listen).await?;
     let address = listener.address;
     let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let api = ApiConfig {
@@ -48,7 +52,7 @@ pub(crate) async fn serve(args: ServeArgs) -> anyhow::Result<Verdict> {
         ..ApiConfig::for_public_url(&public_url)?
     };
 
-    let (deployer, start) = open(&config, &data, &public_url).await?;
+    let (deployer, start) = open(&config, &data, &public_url, server).await?;
     let git = inkstone_githost::router(
         GitAuthorizer(deployer.clone()),
         GitSink(deployer.clone()),
@@ -91,6 +95,7 @@ async fn open(
     config: &ServeConfig,
     data: &DataDir,
     public_url: &str,
+    server: StaticServer,
 ) -> anyhow::Result<(Deployer, Start)> {
     let set = template_set(config.templates.as_deref())?;
     let identities = data.identities()?;
@@ -106,7 +111,7 @@ async fn open(
         templates: &set,
     };
     let (state, founded) = data.found_or_open(&founding)?;
-    let unchecked = state.publish()?;
+    let unchecked = state.publish(jiff::Timestamp::now())?;
     for finding in &unchecked {
         tracing::error!(%finding, "main does not pass the checks; live stays where it is");
     }
@@ -118,9 +123,10 @@ async fn open(
         }
     }
     let store = data.store().await?;
+    // Calls under way ended with the process that made them.
+    store.abandon_calls().await?;
     let key = bootstrap_key(&store).await?;
     let start = Start::new(founded, key, config.bootstrap_key_file.clone())?;
-    let server = StaticServer::load(&beside_this_binary("libexec/static-server")?)?;
     let deployer = Deployer::new(Parts {
         state,
         store,
@@ -138,24 +144,38 @@ async fn open(
     Ok((deployer, start))
 }
 
-/// Finds lost events once, then removes what expired, until `stop`.
+/// Finds lost events once, then removes what expired and keeps the state repo tidy, until `stop`.
 async fn keep_house(deployer: Deployer, stop: CancellationToken) {
-    tokio::select! {
-        found = deployer.resume() => match found {
+    let work = async {
+        match deployer.resume().await {
             Ok(0) => {}
             Ok(queued) => tracing::info!(queued, "found pushes that were not deployed yet"),
             Err(refusal) => tracing::error!(%refusal, "could not look for lost pushes"),
-        },
-        () = stop.cancelled() => return,
+        }
+        tokio::join!(purge(&deployer), tidy_state(&deployer));
+    };
+    tokio::select! {
+        () = work => {}
+        () = stop.cancelled() => {}
     }
+}
+
+async fn purge(deployer: &Deployer) {
     loop {
         let now = jiff::Timestamp::now().as_millisecond();
         if let Err(error) = deployer.store().purge_expired(now).await {
             tracing::error!(%error, "could not remove what expired");
         }
-        tokio::select! {
-            () = tokio::time::sleep(PURGE_INTERVAL) => {}
-            () = stop.cancelled() => return,
+        tokio::time::sleep(PURGE_INTERVAL).await;
+    }
+}
+
+async fn tidy_state(deployer: &Deployer) {
+    let limits = Limits::default();
+    loop {
+        tokio::time::sleep(TIDY_INTERVAL).await;
+        if let Err(error) = tidy(&RepoPath::State, deployer.state().git_dir(), &limits).await {
+            tracing::warn!(%error, "the state repo could not be tidied up");
         }
     }
 }
@@ -188,10 +208,17 @@ fn image_store(registry: Option<&RegistryConfig>, data: &DataDir) -> anyhow::Res
     Ok(ImageStore::Registry(Registry::new(registry.location.clone(), transport, credentials)))
 }
 
-/// What the release ships beside the binary.
-fn beside_this_binary(name: &str) -> anyhow::Result<std::path::PathBuf> {
+/// What serves every site; the release ships it beside the binary.
+fn static_server() -> anyhow::Result<StaticServer> {
     let binary = std::env::current_exe().context("cannot find this program's own file")?;
-    Ok(binary.parent().unwrap_or(Path::new("/")).join(name))
+    let path = binary.parent().unwrap_or(Path::new("/")).join("libexec/static-server");
+    if !path.is_file() {
+        bail!(
+            "{} is missing: put libexec/static-server beside the binary; `cargo xtask build` does",
+            path.display()
+        );
+    }
+    Ok(StaticServer::load(&path)?)
 }
 
 fn git_is_there() -> anyhow::Result<()> {
@@ -202,7 +229,7 @@ fn git_is_there() -> anyhow::Result<()> {
 }
 
 /// Ends when the process is asked to stop: whoever asks is heard from this call on.
-fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+pub(crate) fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {

@@ -25,13 +25,13 @@ pub(crate) async fn authenticate(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let key = match bearer(request.headers()) {
-        Ok(key) => key,
+    let secret = match bearer(request.headers()) {
+        Ok(secret) => secret,
         Err(denied) => return denied.response(),
     };
-    match deployer.authenticate(&key).await {
+    match deployer.authenticate(&secret).await {
         Ok(Some(key)) => {
-            request.extensions_mut().insert(Identity { key, request_id });
+            request.extensions_mut().insert(Identity { key, secret, request_id });
             next.run(request).await
         }
         Ok(None) => Denied::Invalid.response(),

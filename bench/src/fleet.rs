@@ -11,11 +11,10 @@ mod services;
 use crate::git;
 use crate::server::{ANYWHERE, Home, Server};
 use anyhow::Context as _;
-use inkstone_spec::{KeyName, ProjectRef, Region, WorkspaceName};
+use inkstone_spec::{Digest, KeyName, ProjectRef, Region, WorkspaceName};
 use inkstone_state::{Action, Message, Proposal, Signer, StateError, StateRepo, Tool, plan};
 use jiff::Timestamp;
-use services::Member;
-pub(crate) use services::release;
+pub(crate) use services::{Member, release};
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -31,7 +30,8 @@ pub(crate) const SEED: u64 = 0x1175;
 /// A data directory with 10,000 services.
 pub(crate) struct Fleet {
     pub(crate) home: Home,
-    pub(crate) region: Region,
+    /// The template set of the next deploys.
+    pub(crate) templates: Digest,
     pub(crate) projects: Vec<ProjectRef>,
     pub(crate) members: Vec<Member>,
     _folder: TempDir,
@@ -55,7 +55,9 @@ impl Fleet {
             repos::place(&home, member)?;
         }
         rows::fill(&home, &members, &state_commit).await?;
-        Ok(Self { home, region, projects, members, _folder: folder })
+        let cluster = state.main()?.cluster(&region)?.context("no cluster")?;
+        let templates = cluster.spec.templates.clone();
+        Ok(Self { home, templates, projects, members, _folder: folder })
     }
 }
 

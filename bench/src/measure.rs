@@ -6,6 +6,7 @@ mod reads;
 mod render;
 mod site;
 mod start;
+mod writers;
 
 use crate::fleet::Fleet;
 use crate::machine;
@@ -21,6 +22,8 @@ pub enum Measure {
     Render,
     /// A deploy commit, against the git binary.
     Commit,
+    /// Deploy commits by many writers at once.
+    Writers,
     /// From the start of the server until it listens.
     Start,
     /// Tool calls that read, and the memory that they take.
@@ -77,6 +80,10 @@ pub fn run(inkstone: &Path, scope: Scope) -> anyhow::Result<String> {
             if scope.has(Measure::Commit) {
                 say("committing beside git");
                 rows.extend(commit::measure(&fleet, scope)?);
+            }
+            if scope.has(Measure::Writers) {
+                say("committing by many at once");
+                rows.extend(writers::measure(&fleet, scope)?);
             }
         }
         Ok(format!("# What Inkstone costs\n\n{facts}\n\n{}", results(&rows)))

@@ -21,12 +21,14 @@ pub enum Action {
     ReadEnv,
     /// Create, change, deploy, cancel.
     Deploy,
-    /// Delete a service.
+    /// Delete a service, a project, a repository.
     Delete,
     /// Clone a source repository or the state repo.
     Fetch,
     /// Push to a source repository or the state repo.
     Push,
+    /// Change what is no tenant's: workspaces, clusters, templates.
+    Administer,
 }
 
 /// On what.
@@ -78,6 +80,7 @@ pub fn authorize(
                 (Action::ReadEnv, _) => Scope::EnvRead,
                 (Action::Deploy | Action::Push, _) => Scope::Deploy,
                 (Action::Delete, _) => Scope::Delete,
+                (Action::Administer, _) => Scope::Admin,
             };
             if key.scopes.contains(needed) { Ok(()) } else { Err(Denial::MissingScope(needed)) }
         }
@@ -87,7 +90,7 @@ pub fn authorize(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Action::{Delete, Deploy, Fetch, Push, Read, ReadEnv};
+    use Action::{Administer, Delete, Deploy, Fetch, Push, Read, ReadEnv};
     use std::collections::BTreeSet;
 
     fn key(scopes: &str, workspaces: &[&str]) -> Credential {
@@ -125,6 +128,7 @@ mod tests {
         let env = key("env:read", &["acme"]);
         let stranger = key("read,env:read,deploy,delete,state:push,dns,database,admin", &["rival"]);
         let operator = key("read,state:push", &["*"]);
+        let admin = key("read,state:push,admin", &["*"]);
         let pusher = key("read,state:push", &["acme"]);
         let token = Credential::GitToken(site.clone());
         let table: &[Row<'_>] = &[
@@ -137,6 +141,12 @@ mod tests {
             ("a deployer deploys", &deployer, Deploy, workspace, Ok(())),
             ("a deployer pushes", &deployer, Push, repo, Ok(())),
             ("a deployer deletes nothing", &deployer, Delete, workspace, lacks(Scope::Delete)),
+            ("an operator keeps to tenants", &operator, Administer, state, lacks(Scope::Admin)),
+            ("an administrator does not", &admin, Administer, state, Ok(())),
+            ("a deployer deletes no repo", &deployer, Delete, repo, lacks(Scope::Delete)),
+            ("a deleter deletes a repo", &deleter, Delete, repo, Ok(())),
+            ("a stranger deletes no repo", &stranger, Delete, repo, foreign),
+            ("a token does not delete its repo", &token, Delete, repo, Err(Denial::NeedsKey)),
             ("a deleter deletes", &deleter, Delete, workspace, Ok(())),
             ("a deleter reads nothing", &deleter, Read, workspace, lacks(Scope::Read)),
             ("values are read by who may", &env, ReadEnv, workspace, Ok(())),

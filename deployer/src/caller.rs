@@ -1,13 +1,13 @@
 //! Who asks, through what, in which request.
 
 use crate::{Action, Credential, Denial, Object, Refusal, authorize};
-use inkstone_spec::{RepoRef, WorkspaceName};
+use inkstone_spec::{ApiKey, CredentialHash, Digest, RepoRef, WorkspaceName};
 use inkstone_state::{Actor, Tool};
 use inkstone_store::{KeyRecord, WorkspaceGrant};
 use uuid::Uuid;
 
 /// The workspace that a key acts in when it says no other.
-const DEFAULT_WORKSPACE: &str = "main";
+pub(crate) const DEFAULT_WORKSPACE: &str = "main";
 
 tokio::task_local! {
     /// The id of the request that a task works for.
@@ -29,6 +29,7 @@ pub(crate) fn request_id() -> String {
 pub struct Caller {
     credential: Credential,
     key: KeyRecord,
+    secret: ApiKey,
     /// The request's id, as the log has it.
     pub request_id: String,
     /// Through what it came.
@@ -36,9 +37,20 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// A request that came with `key`.
-    pub fn new(key: KeyRecord, request_id: String, tool: Tool) -> Self {
-        Self { credential: Credential::Key(key.clone()), key, request_id, tool }
+    /// A request that came with `secret`, whose record is `key`.
+    pub fn new(key: KeyRecord, secret: ApiKey, request_id: String, tool: Tool) -> Self {
+        Self { credential: Credential::Key(key.clone()), key, secret, request_id, tool }
+    }
+
+    /// What the store knows the key by.
+    pub(crate) fn key_hash(&self) -> CredentialHash {
+        self.secret.hash()
+    }
+
+    /// A digest of `text` that only who has the key can compute, so that it gives no guess at a secret in
+    /// the text away.
+    pub(crate) fn fingerprint(&self, text: &str) -> Digest {
+        Digest::of(format!("{}\n{text}", self.secret.expose()).as_bytes())
     }
 
     /// The key's record.

@@ -11,6 +11,8 @@ mod admin;
 mod authenticate;
 mod authorize;
 mod caller;
+mod history_index;
+mod idempotency;
 mod near;
 mod page;
 mod projects;
@@ -21,30 +23,34 @@ mod repos;
 mod resume;
 mod services;
 mod source;
+mod undone;
 mod views;
 mod worker;
 
 pub use admin::{NewKeyRequest, add_workspace, bootstrap_key, create_key, use_templates};
 pub use authorize::{Action, Credential, Denial, Object, authorize};
 pub use caller::{Caller, in_request};
+pub use idempotency::{Call, Turn};
 pub use pushes::{GitAuthorizer, GitSink, Pusher};
 pub use refusal::Refusal;
-pub use services::{CreateService, GetService};
+pub use services::{CreateService, GetService, Rollback, UpdateService};
 pub use views::*;
 
 pub use inkstone_state::Tool;
-pub use inkstone_store::KeyRecord;
+pub use inkstone_state::plan::Change;
+pub use inkstone_state::undo::Policy;
+pub use inkstone_store::{IdempotencyKey, KeyRecord};
 
 use authenticate::Authenticator;
 use inkstone_builder::Builder;
 use inkstone_githost::HostedRepos;
 use inkstone_secrets::Identities;
 use inkstone_spec::{ApiKey, Region};
-use inkstone_state::StateRepo;
+use inkstone_state::{Snapshot, StateRepo};
 use inkstone_store::Store;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, RwLock};
 
 /// What the use cases work on.
 pub struct Parts {
@@ -93,8 +99,11 @@ struct Inner {
     authenticator: Authenticator,
     /// Wakes workers when something was queued.
     work: Notify,
-    /// Held from counting a workspace's repositories to making one more.
-    new_repo: Mutex<()>,
+    /// Held while the index of the history is brought up to date and read.
+    history: Mutex<()>,
+    /// Read while something comes to rely on a repository that exists; written from looking at what is
+    /// there to making a repository or deleting one.
+    repo_names: RwLock<()>,
 }
 
 impl Deployer {
@@ -110,7 +119,8 @@ impl Deployer {
                 identities: Arc::new(parts.identities),
                 settings: parts.settings,
                 work: Notify::new(),
-                new_repo: Mutex::new(()),
+                history: Mutex::new(()),
+                repo_names: RwLock::new(()),
             }),
         }
     }
@@ -130,7 +140,16 @@ impl Deployer {
         &self.inner.state
     }
 
-    /// Runs blocking work on the state repo beside the event loop.
+    /// Reads the state repo where it is asked: what a caller is shown comes from a few objects that are
+    /// cached or mapped, and handing that to another thread costs more than doing it.
+    fn read_state<T>(
+        &self,
+        read: impl FnOnce(&Snapshot) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        read(&self.inner.state.main()?)
+    }
+
+    /// Runs work on the state repo that writes, or reads much, beside the event loop.
     async fn with_state<T: Send + 'static>(
         &self,
         work: impl FnOnce(&StateRepo) -> Result<T, Refusal> + Send + 'static,

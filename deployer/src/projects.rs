@@ -2,8 +2,8 @@
 
 use crate::near::{near, offer};
 use crate::{
-    Action, Caller, Deployer, ProjectCreated, ProjectView, Projects, Refusal, Whoami,
-    WorkspaceView, Workspaces,
+    Action, Caller, Deployer, ProjectCreated, ProjectDeleted, ProjectView, Projects, Refusal,
+    Whoami, WorkspaceView, Workspaces,
 };
 use inkstone_spec::{ProjectRef, Region, WorkspaceName};
 use inkstone_state::{Action as StateAction, Message, Proposal, Snapshot, plan};
@@ -26,10 +26,8 @@ impl Deployer {
     }
 
     /// The workspaces that the caller may read.
-    pub async fn list_workspaces(&self, caller: &Caller) -> Result<Workspaces, Refusal> {
-        let caller = caller.clone();
-        self.with_state(move |state| {
-            let snapshot = state.main()?;
+    pub fn list_workspaces(&self, caller: &Caller) -> Result<Workspaces, Refusal> {
+        self.read_state(|snapshot| {
             let mut workspaces = Vec::new();
             for (name, regions) in snapshot.workspaces()? {
                 if caller.may(Action::Read, &name).is_ok() {
@@ -42,22 +40,19 @@ impl Deployer {
             }
             Ok(Workspaces { workspaces })
         })
-        .await
     }
 
     /// The projects of a workspace.
-    pub async fn list_projects(
+    pub fn list_projects(
         &self,
         caller: &Caller,
         workspace: &WorkspaceName,
     ) -> Result<Projects, Refusal> {
         caller.may(Action::Read, workspace)?;
-        let workspace = workspace.clone();
-        self.with_state(move |state| {
-            let snapshot = state.main()?;
-            existing_workspace(&snapshot, &workspace)?;
+        self.read_state(|snapshot| {
+            existing_workspace(snapshot, workspace)?;
             let projects = snapshot
-                .projects(&workspace)?
+                .projects(workspace)?
                 .into_iter()
                 .map(|project| {
                     Ok(ProjectView {
@@ -69,7 +64,6 @@ impl Deployer {
                 .collect::<Result<_, Refusal>>()?;
             Ok(Projects { projects })
         })
-        .await
     }
 
     /// Adds a project: a namespace with its limits.
@@ -113,6 +107,46 @@ impl Deployer {
             namespace: project.namespace().to_string(),
             commit: committed.commit.to_string(),
             next: format!("Call create_service with project \"{}\".", project.project),
+        })
+    }
+
+    /// Deletes a project that has no services. One that is gone already stays gone: the answer says so and
+    /// is no error.
+    pub async fn delete_project(
+        &self,
+        caller: &Caller,
+        project: &ProjectRef,
+    ) -> Result<ProjectDeleted, Refusal> {
+        caller.may(Action::Delete, &project.workspace)?;
+        let (caller, name) = (caller.clone(), project.clone());
+        let committed = self
+            .with_state(move |state| {
+                let plan = |snapshot: &Snapshot| {
+                    existing_workspace(snapshot, &name.workspace)?;
+                    if snapshot.project(&name)?.is_none() {
+                        return Ok(None);
+                    }
+                    Ok(Some(Proposal {
+                        message: Message {
+                            action: StateAction::DeleteProject(name.clone()),
+                            actor: caller.actor().clone(),
+                            tool: caller.tool.clone(),
+                        },
+                        edits: plan::delete_project(snapshot, &name)?,
+                    }))
+                };
+                state.commit(jiff::Timestamp::now(), plan).map_err(Refusal::from_commit)
+            })
+            .await?;
+        Ok(ProjectDeleted {
+            project: project.project.to_string(),
+            deleted: committed.changed,
+            commit: committed.changed.then(|| committed.commit.to_string()),
+            next: if committed.changed {
+                "`git revert` of this commit in the state repo brings the project back.".to_owned()
+            } else {
+                "There was no such project; call list_projects for those that exist.".to_owned()
+            },
         })
     }
 }

@@ -2,10 +2,12 @@
 
 use crate::caller::request_id;
 use crate::queue::Origin;
+use crate::services::waiting;
 use crate::{Action, Denial, Deployer, Object, Refusal, authorize};
 use inkstone_githost::{Access, Authorizer, Denied, Operation, Push, PushSink, RepoPath};
-use inkstone_spec::{BranchName, CommitId, KeyName, RepoRef, Trigger};
+use inkstone_spec::{BranchName, CommitId, KeyName, RepoRef, ServiceRef};
 use inkstone_state::ServiceFiles;
+use inkstone_state::push::Reach;
 
 /// Through what a push comes, in commits and logs.
 const TOOL: &str = "git push";
@@ -24,6 +26,15 @@ pub struct GitAuthorizer(pub Deployer);
 /// Acts on pushes: to a source repository by queueing deployments, to the state repo by publishing.
 #[derive(Clone)]
 pub struct GitSink(pub Deployer);
+
+/// Who follows a repository.
+#[derive(Default)]
+struct Followers {
+    /// The services that follow the branch.
+    followers: Vec<ServiceFiles>,
+    /// A service that follows another one, and which.
+    elsewhere: Option<(ServiceRef, BranchName)>,
+}
 
 impl Authorizer for GitAuthorizer {
     type Actor = Pusher;
@@ -60,6 +71,7 @@ impl Authorizer for GitAuthorizer {
                 Denied::Forbidden { message: format!("this needs a key with the scope {scope}") }
             }
         })?;
+        let mut hook_env = Vec::new();
         let (git_dir, hooks_dir) = match repo {
             RepoPath::Hosted(repo) => {
                 let exists = inner.repos.exists(repo).await.map_err(|error| {
@@ -73,13 +85,16 @@ impl Authorizer for GitAuthorizer {
             }
             RepoPath::State => {
                 let hooks = inner.settings.hooks_dir.clone();
+                let admin = authorize(&credential, Action::Administer, object).is_ok();
+                let reach = if admin { Reach::Everything } else { Reach::Tenants };
+                hook_env.push((Reach::VARIABLE.to_owned(), reach.as_str().to_owned()));
                 (inner.state.git_dir().to_owned(), Some(hooks))
             }
         };
         let request_id = request_id();
         tracing::info!(%request_id, actor = %name, %repo, ?operation, "git request");
         let actor = Pusher { name, request_id };
-        Ok(Access { git_dir, hooks_dir, hook_env: Vec::new(), actor })
+        Ok(Access { git_dir, hooks_dir, hook_env, actor })
     }
 }
 
@@ -114,13 +129,19 @@ impl Deployer {
             let Some(head) = self.inner.repos.branch_head(repo, branch).await? else {
                 return Ok(Vec::new());
             };
-            let followers = self.followers(repo, branch).await?;
+            let Followers { followers, elsewhere } = self.followers(repo, branch).await?;
             let mut lines = Vec::new();
             if followers.is_empty() {
-                lines.push(format!(
-                    "No service follows {branch} of {} yet: create_service deploys it.",
-                    repo.repo
-                ));
+                lines.push(match elsewhere {
+                    None => format!(
+                        "No service follows {branch} of {} yet: create_service deploys it.",
+                        repo.repo
+                    ),
+                    Some((name, follows)) => format!(
+                        "No service follows {branch} of {}, {name} follows {follows}: push HEAD:{follows}, or call update_service with branch \"{branch}\".",
+                        repo.repo
+                    ),
+                });
             }
             for files in followers {
                 lines.push(self.deploy_event(&files, &head, pusher).await);
@@ -137,35 +158,42 @@ impl Deployer {
             request_id: pusher.request_id.clone(),
         };
         let name = files.service.metadata.service_ref();
-        match self.enqueue_as(origin, files, Trigger::GitPush, head.clone()).await {
-            Ok((deployment, _)) => format!(
-                "{name}: {} at {} as {}; follow it with get_service.",
-                deployment.status,
-                head.short(),
-                deployment.id
-            ),
+        match self.event(origin, files, head.clone()).await {
+            Ok(Ok(deployment)) => {
+                let status = deployment.status;
+                let why =
+                    files.service.spec.hold.as_ref().map(|hold| format!(", {}", waiting(hold)));
+                format!(
+                    "{name}: {status} at {} as {}{}; follow it with get_service.",
+                    head.short(),
+                    deployment.id,
+                    why.unwrap_or_default()
+                )
+            }
+            Ok(Err(undone)) => format!("{name}: skipped: {}", undone.refusal()),
             Err(refusal) => format!("{name}: not deployed: {refusal}"),
         }
     }
 
     /// The services of the repository's workspace that follow the branch.
-    async fn followers(
-        &self,
-        repo: &RepoRef,
-        branch: &BranchName,
-    ) -> Result<Vec<ServiceFiles>, Refusal> {
+    async fn followers(&self, repo: &RepoRef, branch: &BranchName) -> Result<Followers, Refusal> {
         let (repo, branch) = (repo.clone(), branch.clone());
         self.with_state(move |state| {
             let snapshot = state.main()?;
-            let mut followers = Vec::new();
+            let mut found = Followers::default();
             for name in crate::services::names_in(&snapshot, &repo.workspace)? {
                 let Some((_, service)) = snapshot.intent(&name)? else { continue };
                 let source = &service.spec.source;
-                if source.repo == repo.repo && source.branch == branch {
-                    followers.extend(snapshot.service(&name)?);
+                if source.repo != repo.repo {
+                    continue;
+                }
+                if source.branch == branch {
+                    found.followers.extend(snapshot.service(&name)?);
+                } else {
+                    found.elsewhere.get_or_insert((name, source.branch.clone()));
                 }
             }
-            Ok(followers)
+            Ok(found)
         })
         .await
     }
@@ -174,13 +202,18 @@ impl Deployer {
     async fn state_pushed(&self) -> Vec<String> {
         let published = self
             .with_state(|state| {
-                let findings = state.publish()?;
+                let findings = state.publish(jiff::Timestamp::now())?;
                 let head = state.live()?.commit().map(|commit| commit.short().to_owned());
                 Ok((findings, head.unwrap_or_default()))
             })
             .await;
+        if let Err(error) = self.intents_changed().await {
+            tracing::error!(%error, "what waits because of a hold was not looked at again");
+        }
         match published {
-            Ok((findings, head)) if findings.is_empty() => vec![format!("live is at {head}")],
+            Ok((findings, head)) if findings.is_empty() => {
+                vec![format!("live is at {head}; `git pull --rebase` before your next change")]
+            }
             Ok((findings, head)) => findings
                 .iter()
                 .map(ToString::to_string)

@@ -1,10 +1,11 @@
 //! Into the queue.
 
+use crate::undone::{Undone, Wanted};
 use crate::{Caller, Deployer, Refusal, now_ms};
 use inkstone_secrets::EnvFile;
 use inkstone_spec::{CommitId, DeploymentId, Digest, KeyName, Trigger, yaml};
 use inkstone_state::ServiceFiles;
-use inkstone_store::{Deployment, Enqueued, NewDeployment};
+use inkstone_store::{Deployment, Enqueued, NewDeployment, OverrideOf};
 use uuid::Uuid;
 
 /// Who asks for a deployment, through what, in which request.
@@ -12,6 +13,16 @@ pub(crate) struct Origin {
     pub(crate) actor: KeyName,
     pub(crate) tool: String,
     pub(crate) request_id: String,
+}
+
+impl From<&Caller> for Origin {
+    fn from(caller: &Caller) -> Self {
+        Self {
+            actor: caller.actor().clone(),
+            tool: caller.tool.to_string(),
+            request_id: caller.request_id.clone(),
+        }
+    }
 }
 
 impl Deployer {
@@ -23,12 +34,25 @@ impl Deployer {
         trigger: Trigger,
         source_commit: CommitId,
     ) -> Result<(Deployment, Vec<DeploymentId>), Refusal> {
-        let origin = Origin {
-            actor: caller.actor().clone(),
-            tool: caller.tool.to_string(),
-            request_id: caller.request_id.clone(),
-        };
-        self.enqueue_as(origin, files, trigger, source_commit).await
+        self.enqueue_as(caller.into(), files, trigger, source_commit, None).await
+    }
+
+    /// Queues what follows from a branch that points at `head`, unless that was undone. For an event that
+    /// is work already, that work is returned.
+    pub(crate) async fn event(
+        &self,
+        origin: Origin,
+        files: &ServiceFiles,
+        head: CommitId,
+    ) -> Result<Result<Deployment, Undone>, Refusal> {
+        let trigger = Trigger::GitPush;
+        if let Some(undone) = self.look(&Wanted::of(files, &head, trigger)).await?.undone {
+            let (service, by) = (files.service.metadata.service_ref(), undone.refusal());
+            tracing::info!(%service, source_commit = %head, reason = by.message, "skipped");
+            return Ok(Err(undone));
+        }
+        let (deployment, _) = self.enqueue_as(origin, files, trigger, head, None).await?;
+        Ok(Ok(deployment))
     }
 
     /// Queues a deployment; for an event that is work already, that work is returned.
@@ -38,6 +62,7 @@ impl Deployer {
         files: &ServiceFiles,
         trigger: Trigger,
         source_commit: CommitId,
+        override_of: Option<OverrideOf>,
     ) -> Result<(Deployment, Vec<DeploymentId>), Refusal> {
         let new = NewDeployment {
             id: DeploymentId::from(Uuid::now_v7()),
@@ -50,6 +75,7 @@ impl Deployer {
             source: files.service.spec.source.clone(),
             source_commit,
             intent_hash: intent_hash(files)?,
+            override_of,
         };
         let queued = match self.inner.store.enqueue(&new, now_ms()).await? {
             Enqueued::New { deployment, superseded } => {

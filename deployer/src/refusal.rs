@@ -1,12 +1,17 @@
 //! What a caller is told when something is refused or fails.
 
+use crate::services::short;
 use inkstone_builder::BuildError;
 use inkstone_githost::RepoError;
-use inkstone_spec::{Invalid, Scope, WorkspaceName};
+use inkstone_spec::{Hostname, Invalid, Scope, WorkspaceName};
+use inkstone_state::plan::PlanError;
 use inkstone_state::{CommitError, StateError};
 use inkstone_store::StoreError;
 use serde_json::Value;
 use std::fmt;
+
+/// How many services a refusal names.
+const MAX_NAMED: usize = 5;
 
 /// A refusal: a stable code, what happened, what to do next, and the state that matters. Never a secret.
 #[derive(Clone, Debug)]
@@ -54,6 +59,14 @@ impl Refusal {
         Self::new("not_found", format!("There is no {what} {name}."), suggestion)
     }
 
+    pub(crate) fn bad_cursor() -> Self {
+        Self::new(
+            "invalid_cursor",
+            "The cursor is not one that a list gave out.",
+            "Use next_cursor of the page before as it is, or leave it out for the first page.",
+        )
+    }
+
     pub(crate) fn no_workspace(name: &WorkspaceName) -> Self {
         Self::not_found("workspace", name, "Call list_workspaces for those that you can use.")
     }
@@ -66,10 +79,37 @@ impl Refusal {
         )
     }
 
+    /// A host is another service's. Whose, is not the caller's to know.
+    pub(crate) fn host_taken(host: &Hostname) -> Self {
+        Self::new(
+            "host_taken",
+            format!("The host {host} belongs to another service."),
+            "Choose another service name.",
+        )
+    }
+
+    /// Something cannot go while services need it: names some of them.
+    pub(crate) fn in_use(code: &'static str, what: &str, mut services: Vec<String>) -> Self {
+        let count = services.len();
+        services.truncate(MAX_NAMED);
+        let more = count.saturating_sub(services.len());
+        let and_more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        Self::new(
+            code,
+            format!("{what} is needed by {}{and_more}.", services.join(", ")),
+            "Call delete_service for each of these services that is no longer needed, then try again; nothing was changed.",
+        )
+    }
+
     /// The planner's own refusal, or what the state repo failed with.
-    pub(crate) fn from_commit(error: CommitError<Refusal>) -> Self {
-        match error {
-            CommitError::Plan(refusal) => refusal,
+    pub(crate) fn from_commit(error: CommitError<Self>) -> Self {
+        Self::or_reason(error)
+    }
+
+    /// The planner's own reason, or what the state repo failed with.
+    pub(crate) fn or_reason<E: From<Self>>(error: CommitError<E>) -> E {
+        let refusal = match error {
+            CommitError::Plan(reason) => return reason,
             CommitError::State(error) => error.into(),
             CommitError::Busy => Self::new(
                 "state_repo_busy",
@@ -92,7 +132,8 @@ impl Refusal {
                     "An operator runs `inkstone verify` on it and pushes a fix or a revert.",
                 )
             }
-        }
+        };
+        refusal.into()
     }
 }
 
@@ -108,6 +149,20 @@ impl From<Invalid> for Refusal {
     fn from(error: Invalid) -> Self {
         let suggestion = error.suggestion();
         Self::new("invalid_argument", format!("{error}."), suggestion)
+    }
+}
+
+impl From<PlanError> for Refusal {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::HostTaken { host, .. } => Self::host_taken(&host),
+            PlanError::NotEmpty { project, services } => Self::in_use(
+                "project_not_empty",
+                &format!("Project {}", project.project),
+                services.iter().map(short).collect(),
+            ),
+            PlanError::State(error) => error.into(),
+        }
     }
 }
 
@@ -130,7 +185,15 @@ impl From<StoreError> for Refusal {
 
 impl From<RepoError> for Refusal {
     fn from(error: RepoError) -> Self {
-        Self::internal("a source repository could not be read or written", &error)
+        match error {
+            // A service that was brought back may be older than the end of its repository.
+            RepoError::NoSuchRepo { repo } => Self::not_found(
+                "repo",
+                &repo.repo,
+                "Call create_repo with this name and push to it, or update_service to another repo.",
+            ),
+            _ => Self::internal("a source repository could not be read or written", &error),
+        }
     }
 }
 

@@ -1,9 +1,12 @@
 //! Hosted source repositories and the tokens that reach them.
 
 use crate::near::{near, offer};
-use crate::page::cut;
+use crate::page::PageRequest;
 use crate::projects::{existing_workspace, within_quota};
-use crate::{Action, BranchView, Caller, Deployer, Refusal, RepoAccess, RepoView, Repos, now_ms};
+use crate::services::{names_in, short};
+use crate::{
+    Action, BranchView, Caller, Deployer, Refusal, RepoAccess, RepoDeleted, RepoView, Repos, now_ms,
+};
 use inkstone_spec::{GitToken, RepoRef, WorkspaceName};
 use inkstone_store::NewGitToken;
 
@@ -18,12 +21,9 @@ impl Deployer {
         repo: &RepoRef,
     ) -> Result<RepoAccess, Refusal> {
         caller.may_on_repo(Action::Deploy, repo)?;
-        let workspace = repo.workspace.clone();
-        let quota = self
-            .with_state(move |state| {
-                Ok(existing_workspace(&state.main()?, &workspace)?.1.spec.quota)
-            })
-            .await?;
+        let quota = self.read_state(|snapshot| {
+            Ok(existing_workspace(snapshot, &repo.workspace)?.1.spec.quota)
+        })?;
         let exists = || {
             Refusal::new(
                 "repo_exists",
@@ -34,7 +34,7 @@ impl Deployer {
         if self.inner.repos.exists(repo).await? {
             return Err(exists());
         }
-        let _turn = self.inner.new_repo.lock().await;
+        let _turn = self.inner.repo_names.write().await;
         let count = self.inner.repos.list(&repo.workspace).await?.len();
         within_quota("repos", count, quota.repos)?;
         if !self.inner.repos.create(repo).await? {
@@ -50,8 +50,48 @@ impl Deployer {
         repo: &RepoRef,
     ) -> Result<RepoAccess, Refusal> {
         caller.may_on_repo(Action::Deploy, repo)?;
+        let _stays = self.inner.repo_names.read().await;
         self.existing_repo(repo).await?;
         self.access(caller, repo).await
+    }
+
+    /// Deletes a repository that no service follows, with its tokens. One that is gone already stays
+    /// gone: the answer says so and is no error.
+    pub async fn delete_repo(
+        &self,
+        caller: &Caller,
+        repo: &RepoRef,
+    ) -> Result<RepoDeleted, Refusal> {
+        caller.may_on_repo(Action::Delete, repo)?;
+        let _turn = self.inner.repo_names.write().await;
+        let wanted = repo.clone();
+        let followers = self
+            .with_state(move |state| {
+                let snapshot = state.main()?;
+                existing_workspace(&snapshot, &wanted.workspace)?;
+                let mut followers = Vec::new();
+                for name in names_in(&snapshot, &wanted.workspace)? {
+                    let intent = snapshot.intent(&name)?;
+                    if intent.is_some_and(|(_, it)| it.spec.source.repo == wanted.repo) {
+                        followers.push(short(&name));
+                    }
+                }
+                Ok(followers)
+            })
+            .await?;
+        if !followers.is_empty() {
+            let what = format!("Repo {}", repo.repo);
+            return Err(Refusal::in_use("repo_in_use", &what, followers));
+        }
+        // First, so that no crash leaves a token that would open a new repository of the name.
+        self.inner.store.revoke_git_tokens(repo, now_ms()).await?;
+        let deleted = self.inner.repos.remove(repo).await?;
+        let next = if deleted {
+            "Its commits are gone for good, unless somebody has a clone; what was deployed from it before can still be rolled back to."
+        } else {
+            "There was no such repo; call list_repos for those that exist."
+        };
+        Ok(RepoDeleted { repo: repo.repo.to_string(), deleted, next: next.to_owned() })
     }
 
     /// The repositories of a workspace.
@@ -63,10 +103,12 @@ impl Deployer {
         limit: Option<u32>,
     ) -> Result<Repos, Refusal> {
         caller.may(Action::Read, workspace)?;
-        let name = workspace.clone();
-        self.with_state(move |state| existing_workspace(&state.main()?, &name).map(drop)).await?;
+        self.read_state(|snapshot| existing_workspace(snapshot, workspace).map(drop))?;
+        let asked = PageRequest::parse(cursor, limit)?;
         let names = self.inner.repos.list(workspace).await?;
-        let page = cut(names, ToString::to_string, cursor, limit)?;
+        let after = asked.after.as_deref().unwrap_or_default();
+        let rest = names.into_iter().filter(|name| name.as_str() > after);
+        let page = asked.cut(rest, ToString::to_string);
         let mut repos = Vec::new();
         for name in page.items {
             let repo = RepoRef { workspace: workspace.clone(), repo: name };

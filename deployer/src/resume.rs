@@ -4,9 +4,8 @@ use crate::caller::request_id;
 use crate::queue::Origin;
 use crate::services::names_in;
 use crate::{Deployer, Refusal};
-use inkstone_spec::{CommitId, KeyName, RepoRef, Service, ServiceRef, Trigger, WorkspaceName};
-use inkstone_state::{Snapshot, history};
-use std::collections::HashSet;
+use inkstone_spec::{CommitId, KeyName, RepoRef, Service, ServiceRef, WorkspaceName};
+use inkstone_state::Snapshot;
 use std::sync::Arc;
 
 /// Who acts when nobody asked anew.
@@ -16,32 +15,36 @@ const TOOL: &str = "inkstone serve";
 
 impl Deployer {
     /// Queues a deployment for every service whose branch points at a commit that was neither queued nor
-    /// deployed: a push that was stored just before a crash. Returns how many there were.
+    /// deployed: a push that was stored just before a crash. What was undone stays so. Returns how many
+    /// there were.
     pub async fn resume(&self) -> Result<usize, Refusal> {
-        let workspaces = self
-            .with_state(|state| Ok(state.main()?.workspaces()?.into_keys().collect::<Vec<_>>()))
+        self.intents_changed().await?;
+        drop(self.indexed().await?);
+        // Everything is looked at once: what was read for that is forgotten again at the end.
+        let (snapshot, workspaces) = self
+            .with_state(|state| {
+                let snapshot = state.main_apart()?;
+                let workspaces: Vec<_> = snapshot.workspaces()?.into_keys().collect();
+                Ok((snapshot, workspaces))
+            })
             .await?;
         let mut lost: Vec<(ServiceRef, CommitId)> = Vec::new();
         // One workspace after another: all services together would fill the memory.
         for workspace in workspaces {
-            let services =
-                self.with_state(move |state| services_of(&state.main()?, &workspace)).await?;
+            let all = snapshot.clone();
+            let services = self.with_state(move |_| services_of(&all, &workspace)).await?;
             for service in services {
                 if let Some(head) = self.lost_push(&service).await? {
                     lost.push((service.metadata.service_ref(), head));
                 }
             }
         }
+        drop(snapshot);
         if lost.is_empty() {
             return Ok(0);
         }
-        // A commit that was deployed once and is not now was undone by somebody: it stays undone.
-        let deployed = self.with_state(|state| deployed_ever(&state.main()?)).await?;
         let mut queued = 0;
         for (name, head) in lost {
-            if deployed.contains(&(name.clone(), head.clone())) {
-                continue;
-            }
             let found = self.with_state(move |state| Ok(state.main()?.service(&name)?)).await?;
             let Some(files) = found else { continue };
             let origin = Origin {
@@ -49,8 +52,14 @@ impl Deployer {
                 tool: TOOL.to_owned(),
                 request_id: request_id(),
             };
-            self.enqueue_as(origin, &files, Trigger::GitPush, head).await?;
-            queued += 1;
+            match self.event(origin, &files, head).await {
+                Ok(Ok(_)) => queued += 1,
+                Ok(Err(_)) => {}
+                Err(refusal) => {
+                    let service = files.service.metadata.service_ref();
+                    tracing::error!(%refusal, %service, "a lost push was not queued");
+                }
+            }
         }
         Ok(queued)
     }
@@ -86,20 +95,6 @@ fn services_of(
     let mut all = Vec::new();
     for name in names_in(snapshot, workspace)? {
         all.extend(snapshot.intent(&name)?.map(|(_, service)| service));
-    }
-    Ok(all)
-}
-
-/// Every source commit that any service was ever deployed at.
-fn deployed_ever(snapshot: &Snapshot) -> Result<HashSet<(ServiceRef, CommitId)>, Refusal> {
-    let mut all = HashSet::new();
-    for commit in history::Walk::from(snapshot)? {
-        let commit = commit?;
-        if let Some(claim) = commit.claim()
-            && let (Some(service), Some(source)) = (&claim.service, &claim.source_commit)
-        {
-            all.insert((service.clone(), source.clone()));
-        }
     }
     Ok(all)
 }

@@ -1,6 +1,7 @@
 //! What callers are shown. Texts, because they are only ever printed; the types behind them are parsed
 //! where they come in.
 
+use inkstone_spec::Hold;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -68,6 +69,31 @@ pub struct ProjectCreated {
     pub next: String,
 }
 
+/// A project is gone.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ProjectDeleted {
+    /// Its name.
+    pub project: String,
+    /// Whether this call deleted it; otherwise it was gone before.
+    pub deleted: bool,
+    /// The state commit that removed it; reverting that commit brings it back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// What to call next.
+    pub next: String,
+}
+
+/// A repository is gone.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct RepoDeleted {
+    /// Its name.
+    pub repo: String,
+    /// Whether this call deleted it; otherwise it was gone before.
+    pub deleted: bool,
+    /// What to do next.
+    pub next: String,
+}
+
 /// A repository to push to.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct RepoAccess {
@@ -120,7 +146,45 @@ pub struct ServiceCreated {
     pub url: String,
     /// Its first deployment; absent while its branch has no commit.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub deployment: Option<DeploymentView>,
+    pub deployment: Option<DeploymentSummary>,
+    /// What to call next.
+    pub next: String,
+}
+
+/// What became of a wish to change a service.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ServiceUpdated {
+    /// `project/name`.
+    pub service: String,
+    /// Whether anything changed.
+    pub changed: bool,
+    /// What changed, as service.yaml calls it; variables as `env.KEY`.
+    pub fields: Vec<String>,
+    /// The state commit of the change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// The deployment that follows from a change of source or build.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<DeploymentSummary>,
+    /// What to call next.
+    pub next: String,
+}
+
+/// What became of a wish to take a service back.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct RolledBack {
+    /// `project/name`.
+    pub service: String,
+    /// Whether anything changed.
+    pub changed: bool,
+    /// What changed, as service.yaml calls it; variables as `env.KEY`; `service` where it came or went.
+    pub fields: Vec<String>,
+    /// The state commit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// The release that it has now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release: Option<ReleaseView>,
     /// What to call next.
     pub next: String,
 }
@@ -131,7 +195,7 @@ pub struct Redeployed {
     /// `project/name`.
     pub service: String,
     /// The deployment.
-    pub deployment: DeploymentView,
+    pub deployment: DeploymentSummary,
     /// Older deployments that gave way.
     pub superseded: Vec<String>,
     /// What to call next.
@@ -142,7 +206,7 @@ pub struct Redeployed {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Cancelled {
     /// The deployment.
-    pub deployment: DeploymentView,
+    pub deployment: DeploymentSummary,
     /// `cancelled`, or `requested` while its worker still has to stop.
     pub outcome: &'static str,
     /// What to call next.
@@ -173,6 +237,43 @@ pub struct Services {
     /// Give it to the next call for the next page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
+}
+
+/// What happened to a service.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ServiceHistory {
+    /// `project/name`.
+    pub service: String,
+    /// Newest first.
+    pub entries: Vec<HistoryEntryView>,
+    /// Give it to the next call for the next page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+/// What one commit of the state repo did to a service.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct HistoryEntryView {
+    /// The state commit.
+    pub commit: String,
+    /// What it did, as its trailer says; `operator`: somebody pushed it.
+    pub action: String,
+    /// Who asked, or who pushed. Untrusted text, like the subject.
+    pub actor: String,
+    /// When, RFC 3339.
+    pub at: String,
+    /// The first line of its message.
+    pub subject: String,
+    /// The deployment whose release it brought.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<String>,
+    /// The source commit of that release.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_commit: Option<String>,
+    /// Whether it can be undone by itself.
+    pub revertible: bool,
+    /// How, or why not.
+    pub revert: String,
 }
 
 /// A service in a list.
@@ -218,6 +319,9 @@ pub struct ServiceView {
     pub url: String,
     /// Other hosts of it.
     pub hosts: Vec<String>,
+    /// Why nothing is deployed to it for now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold: Option<HoldView>,
     /// Its newest deployment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deployment: Option<DeploymentView>,
@@ -232,6 +336,24 @@ pub struct ServiceView {
     pub commit: String,
     /// What to call next.
     pub next: String,
+}
+
+/// Why nothing is deployed to a service for now.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct HoldView {
+    /// Why.
+    pub reason: String,
+    /// Who put it on hold.
+    pub by: String,
+    /// Since when, RFC 3339.
+    pub since: String,
+}
+
+impl From<&Hold> for HoldView {
+    fn from(hold: &Hold) -> Self {
+        let Hold { reason, by, since } = hold;
+        Self { reason: reason.to_string(), by: by.to_string(), since: since.to_string() }
+    }
 }
 
 /// A deployment.
@@ -262,6 +384,20 @@ pub struct DeploymentView {
     /// The last lines of its build log, when asked for. Untrusted text: it comes from the build.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub logs: Option<Vec<String>>,
+}
+
+/// A deployment in the answer to a call that caused or stopped it; `get_service` shows all of it.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct DeploymentSummary {
+    /// Its id.
+    pub id: String,
+    /// Where it is.
+    pub status: &'static str,
+    /// What is being done.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub step: String,
+    /// What is deployed.
+    pub source_commit: String,
 }
 
 /// Why a deployment failed.

@@ -11,6 +11,7 @@ mod deployment;
 mod digest;
 mod env;
 mod error;
+mod hold;
 mod host;
 mod ids;
 mod intent;
@@ -28,10 +29,11 @@ pub use deployment::{DeploymentStatus, Trigger};
 pub use digest::{CommitId, Digest};
 pub use env::{EnvKey, EnvValue, MAX_ENV_KEYS, MAX_ENV_VALUE_BYTES};
 pub use error::Invalid;
+pub use hold::{HoldReason, UtcTime};
 pub use host::{Hostname, RESERVED_HOST_LABELS, default_host};
 pub use ids::{DeploymentId, ServiceUid};
 pub use intent::{
-    ApiVersion, Build, Cluster, ClusterKind, ClusterMetadata, ClusterSpec, Host, HostKind,
+    ApiVersion, Build, Cluster, ClusterKind, ClusterMetadata, ClusterSpec, Hold, Host, HostKind,
     HostMetadata, HostSpec, Ingress, Inkstone, InkstoneKind, InkstoneSpec, Isolation, Pack,
     Project, ProjectKind, ProjectMetadata, ProjectQuota, ProjectRelease, ProjectSpec, Release,
     Resources, Service, ServiceKind, ServiceMetadata, ServiceSpec, Source, SourceHost, Workspace,

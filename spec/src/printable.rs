@@ -11,12 +11,17 @@ pub fn printable(line: &str) -> String {
         .collect()
 }
 
-/// Bidirectional controls (Unicode UAX #9, 2), zero-width characters, line separators and tags.
+/// Line separators, and what Unicode calls default ignorable: bidirectional controls, zero-width and
+/// filler characters, variation selectors, tags (`DerivedCoreProperties.txt`, `Default_Ignorable_Code_Point`);
+/// also interlinear annotations.
 fn is_invisible(c: char) -> bool {
     matches!(
         c,
-        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' | '\u{e0000}'..='\u{e007f}'
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+            | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
     )
 }
 

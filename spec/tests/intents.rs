@@ -33,6 +33,16 @@ fn a_service_prints_exactly_as_it_was_read() {
 }
 
 #[test]
+fn a_hold_prints_exactly_as_it_was_read() {
+    let hold =
+        "  hold:\n    reason: \"no: wait\"\n    by: ada\n    since: \"2026-11-21T12:00:00Z\"\n";
+    let text = format!("{SERVICE}{hold}");
+    let service: Service = yaml::parse(text.as_bytes()).unwrap();
+    assert_eq!(service.spec.hold.as_ref().unwrap().reason.as_str(), "no: wait");
+    assert_eq!(yaml::print(&service).unwrap(), text);
+}
+
+#[test]
 fn what_a_file_does_not_say_right_is_refused_with_its_place() {
     let cases = [
         ("replicas: 1", "replicas: -1", "line 17"),
@@ -46,6 +56,9 @@ fn what_a_file_does_not_say_right_is_refused_with_its_place() {
         ("kind: Service", "kind: Project", "Project"),
         ("inkstone.dev/v1", "inkstone.dev/v2", "v2"),
         ("branch: main", "branch: --upload-pack=x", "branch name"),
+        ("hosts: []", "hold: {reason: x, by: ada}", "since"),
+        ("hosts: []", "hold: {reason: \"\", by: ada, since: 2026-11-21T12:00:00Z}", "1 to 200"),
+        ("hosts: []", "hold: {reason: x, by: ada, since: today}", "RFC 3339"),
     ];
     for (from, to, says) in cases {
         let text = SERVICE.replace(from, to);

@@ -7,6 +7,7 @@ mod shell;
 use crate::Verdict;
 use crate::cli::DemoArgs;
 use crate::output::line;
+use crate::serve::stop_signal;
 use agent::Agent;
 use anyhow::Context as _;
 use serde_json::{Value, json};
@@ -19,23 +20,34 @@ use std::path::Path;
 const SERVICE: &str = "clusters/eu-central-1/main/default/services/site";
 
 pub(crate) async fn demo(args: DemoArgs) -> anyhow::Result<Verdict> {
+    let interrupted = stop_signal()?;
     let folder = tempfile::Builder::new().prefix("inkstone-demo-").tempdir()?;
-    let done = show(folder.path()).await;
+    let mut server = Server::spawn(folder.path())?;
+    let done = tokio::select! {
+        biased;
+        () = interrupted => Err(anyhow::anyhow!("the demo was interrupted")),
+        done = show(folder.path(), &mut server) => done,
+    };
+    // Whatever happened, the folder goes only after the one who writes to it.
+    let stopped = server.stop().await;
     if args.keep {
         line(format_args!("\nEverything is kept in {}", folder.keep().display()));
     }
-    done
+    done?;
+    stopped?;
+    line("\nThat is the main job. README.md shows how to do it with your own site.");
+    Ok(Verdict::Good)
 }
 
-async fn show(folder: &Path) -> anyhow::Result<Verdict> {
+async fn show(folder: &Path, server: &mut Server) -> anyhow::Result<()> {
     step(
         1,
         "Start the server",
         "API, MCP, git hosting, queue and builds are one process; its database is a git repo.",
     );
-    let server = Server::start(folder).await?;
-    quote(&format!("inkstone serve: listening on {}", server.url));
-    let agent = Agent::connect(&server.url, &server.key).await?;
+    let address = server.ready().await?;
+    quote(&format!("inkstone serve: listening on {}", address.url));
+    let agent = Agent::connect(&address.url, &address.key).await?;
 
     step(
         2,
@@ -52,9 +64,9 @@ async fn show(folder: &Path) -> anyhow::Result<Verdict> {
         "It pushes a site, with plain git",
         "Nothing follows the branch yet, so the push is stored and says so.",
     );
-    let site = Git::init(&folder.join("site"))?;
-    publish(&site, "first version")?;
-    quote(&site.push(&remote)?);
+    let site = Git::init(&folder.join("site")).await?;
+    publish(&site, "first version").await?;
+    quote(&site.push(&remote).await?);
 
     step(
         4,
@@ -78,9 +90,9 @@ async fn show(folder: &Path) -> anyhow::Result<Verdict> {
         "It pushes a change",
         "Each deploy is one commit: a few lines of intent, and the manifests that follow from them.",
     );
-    publish(&site, "second version")?;
-    quote(&site.push(&remote)?);
-    let second = agent.wait_for_source("site", &site.head()?).await?;
+    publish(&site, "second version").await?;
+    quote(&site.push(&remote).await?);
+    let second = agent.wait_for_source("site", &site.head().await?).await?;
     let deploy = text(&second, "/deployment/commit")?;
 
     step(
@@ -88,18 +100,22 @@ async fn show(folder: &Path) -> anyhow::Result<Verdict> {
         "A reviewer reads the state repo",
         "git log tells who did what, from which source commit.",
     );
-    let state = Git::clone(&server.state_url(), &folder.join("state"))?;
-    quote(&state.run(&["log", "--format=%h  %an  %s"])?);
-    quote(&state.run(&["show", "--stat=100", "--format=%B", &deploy])?);
-    quote(&state.run(&["show", "--format=", &deploy, "--", &format!("{SERVICE}/service.yaml")])?);
+    let state = Git::clone(&address.state_url(), &folder.join("state")).await?;
+    quote(&state.run(&["log", "--format=%h  %an  %s"]).await?);
+    quote(&state.run(&["show", "--stat=100", "--format=%B", &deploy]).await?);
+    quote(
+        &state
+            .run(&["show", "--format=", &deploy, "--", &format!("{SERVICE}/service.yaml")])
+            .await?,
+    );
 
     step(
         7,
         "An operator undoes the deploy",
         "Plain git revert; the push is checked before it is taken.",
     );
-    state.run(&["revert", "--no-edit", &deploy])?;
-    quote(&state.push("origin")?);
+    state.run(&["revert", "--no-edit", &deploy]).await?;
+    quote(&state.push("origin").await?);
     let reverted = agent.call("get_service", json!({"name": "site"})).await?;
     let (before, now) =
         (text(&first, "/release/source_commit")?, text(&reverted, "/release/source_commit")?);
@@ -111,19 +127,16 @@ async fn show(folder: &Path) -> anyhow::Result<Verdict> {
         "Anyone verifies the whole history",
         "Signatures, owners, hosts, sealed values; manifests equal to their rendering.",
     );
-    quote(&server.inkstone(&["verify", "--repo", &state.path()])?);
-
-    server.stop().await?;
-    line("\nThat is the main job. README.md shows how to do it with your own site.");
-    Ok(Verdict::Good)
+    quote(&server.inkstone(&["verify", "--repo", &state.path()]).await?);
+    Ok(())
 }
 
 /// Writes a site that says `what` and commits it.
-fn publish(site: &Git, what: &str) -> anyhow::Result<()> {
+async fn publish(site: &Git, what: &str) -> anyhow::Result<()> {
     let page = format!("<!doctype html><title>Demo</title><h1>The {what}</h1>\n");
     fs::write(site.join("index.html"), page)?;
-    site.run(&["add", "--all"])?;
-    site.run(&["commit", "--quiet", "--message", &format!("The {what}")])?;
+    site.run(&["add", "--all"]).await?;
+    site.run(&["commit", "--quiet", "--message", &format!("The {what}")]).await?;
     Ok(())
 }
 

@@ -31,7 +31,7 @@ impl Start {
         Ok(Self { founded, key, key_file })
     }
 
-    /// Says what was made, where, and what to do next; nothing on later starts.
+    /// Says what was made, where, and what to do next; on later starts, what is served and where.
     pub(crate) fn announce(&self, data: &DataDir, address: SocketAddr, public_url: &str) {
         if self.founded {
             line(format_args!("A new Inkstone in {}:", data.root().display()));
@@ -44,7 +44,10 @@ impl Start {
             line("  and a workspace main with a project default");
             line("");
         }
-        let Some(key) = &self.key else { return };
+        let Some(key) = &self.key else {
+            line(format_args!("Inkstone in {}, at {public_url}/mcp", data.root().display()));
+            return;
+        };
         let shown = if let Some(path) = &self.key_file {
             line(format_args!("The API key is in {}.", path.display()));
             "<key>"

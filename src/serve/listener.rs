@@ -17,6 +17,10 @@ use tokio_util::sync::CancellationToken;
 
 /// How long a client may take for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+/// How a client says that it speaks HTTP/2 without being asked (RFC 9113, 3.4).
+const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// How often is looked whether a client that began to say so has gone on.
+const PEEK_INTERVAL: Duration = Duration::from_millis(50);
 /// The most connections at a time; others wait in the system's queue.
 const MAX_CONNECTIONS: u64 = 4_096;
 /// Files that the rest of the server may have open: the database, repositories, git processes.
@@ -67,20 +71,21 @@ impl Listener {
             if let Err(error) = stream.set_nodelay(true) {
                 tracing::debug!(%error, "TCP_NODELAY could not be set");
             }
-            let mut builder = Builder::new(TokioExecutor::new());
-            builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-            builder
-                .http2()
-                .timer(TokioTimer::new())
-                .keep_alive_interval(HEAD_TIMEOUT)
-                .keep_alive_timeout(HEAD_TIMEOUT);
             let service = TowerToHyperService::new(app.clone());
-            let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-            let connection = graceful.watch(connection);
+            let (watcher, stopping) = (graceful.watcher(), stop.clone());
             let place = Arc::clone(&places).acquire_owned().await;
             tokio::spawn(async move {
-                if let Err(error) = connection.await {
-                    tracing::debug!(%error, "a connection ended early");
+                let spoke = tokio::time::timeout(HEAD_TIMEOUT, protocol_is_known(&stream));
+                let spoke = tokio::select! {
+                    spoke = spoke => spoke.is_ok_and(|spoke| spoke.is_ok()),
+                    () = stopping.cancelled() => false,
+                };
+                if spoke {
+                    let builder = builder();
+                    let connection = builder.serve_connection(TokioIo::new(stream), service);
+                    if let Err(error) = watcher.watch(connection.into_owned()).await {
+                        tracing::debug!(%error, "a connection ended early");
+                    }
                 }
                 drop(place);
             });
@@ -103,6 +108,36 @@ impl Listener {
                 }
             }
         }
+    }
+}
+
+fn builder() -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(HEAD_TIMEOUT)
+        .keep_alive_timeout(HEAD_TIMEOUT);
+    builder
+}
+
+/// Waits until a client has said which protocol it speaks: hyper's own limits begin only then. Nothing is
+/// taken from the stream.
+async fn protocol_is_known(stream: &TcpStream) -> std::io::Result<()> {
+    let mut start = [0; HTTP2_PREFACE.len()];
+    loop {
+        let length = stream.peek(&mut start).await?;
+        let said = start.get(..length).unwrap_or_default();
+        let undecided = length < HTTP2_PREFACE.len() && HTTP2_PREFACE.starts_with(said);
+        if !undecided {
+            return Ok(());
+        }
+        if length == 0 {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        // What was said already wakes nobody up.
+        tokio::time::sleep(PEEK_INTERVAL).await;
     }
 }
 

@@ -25,7 +25,7 @@ pub struct Proposal {
 
 /// Writes the commit of `tree` on `parent` into `overlay`.
 pub(crate) fn write(
-    overlay: &Overlay,
+    overlay: &Overlay<'_>,
     tree: ObjectId,
     parent: Option<ObjectId>,
     message: &Message,

@@ -20,7 +20,7 @@ pub enum Edit {
 /// Applies `edits` to `base` in memory and returns the new root tree.
 pub(crate) fn apply(
     objects: &Objects,
-    overlay: &Overlay,
+    overlay: &Overlay<'_>,
     base: Option<&Snapshot>,
     edits: &[Edit],
 ) -> Result<ObjectId, StateError> {

@@ -1,7 +1,7 @@
 //! Founding a state repo: from nothing to a first signed commit.
 
 use crate::message::{Action, Actor, Message, Tool};
-use crate::objects::Objects;
+use crate::objects::{Objects, Overlay};
 use crate::plan::{template_files, write};
 use crate::refs::{LIVE, MAIN, Refs};
 use crate::sync::{sync, sync_all, write_objects};
@@ -84,11 +84,11 @@ fn make(
     std::fs::write(&head, format!("ref: {MAIN}\n")).map_err(StateError::io("writing", head))?;
     let directory = git_dir.join("objects");
     let objects = Objects::open(&[&directory])?;
-    let overlay = objects.overlay()?;
+    let overlay = Overlay::new(&objects);
     let tree = files::apply(&objects, &overlay, None, &first_files(founding, signer)?)?;
     let message = Message { action: Action::Found, actor, tool: Tool::new("inkstone serve") };
     let id = commit::write(&overlay, tree, None, &message, signer, now)?;
-    write_objects(&objects, &directory, overlay)?;
+    write_objects(&objects, &directory, &overlay.into_made())?;
     Refs::open(git_dir)?.create(&[MAIN, LIVE], id)
 }
 

@@ -1,15 +1,19 @@
 //! The history of the state repo: a line of commits, newest first.
 
-use crate::check::{Finding, check_commit, check_tree, is_vouched_for};
-use crate::message::{Claim, ReadMessage, read};
+use crate::check::{diff, is_vouched_for};
+use crate::message::{Claim, DEPLOY, ReadMessage, read};
 use crate::objects::Objects;
 use crate::{Snapshot, StateError};
 use gix::ObjectId;
 use gix::hash::Kind::Sha1;
 use gix::objs::CommitRef;
-use inkstone_spec::{CommitId, DeploymentId};
+use inkstone_spec::{CommitId, DeploymentId, Owner, ServiceRef, StatePath};
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 use std::sync::Arc;
+
+pub use crate::entry::{By, Entry};
+pub use crate::verify::{Verified, verify};
 
 /// How far Inkstone's own clock may have been put back, in seconds.
 const CLOCK_STEP: i64 = 60 * 60;
@@ -43,6 +47,22 @@ impl Commit {
     /// [`check_commit`] to say.
     pub fn claim(&self) -> Option<&Claim> {
         self.message.claim.as_ref().ok()
+    }
+
+    /// The state before it; `None` for the first one.
+    pub fn before(&self) -> Result<Option<Snapshot>, StateError> {
+        let objects = self.snapshot.objects();
+        let parent = self.parents.first().map(|id| read_commit(objects, *id)).transpose()?;
+        Ok(parent.map(|parent| parent.snapshot))
+    }
+
+    /// The services that have a file which it changes.
+    pub fn services(&self) -> Result<BTreeSet<ServiceRef>, StateError> {
+        let before = self.before()?.map(|before| before.tree());
+        let files = diff(self.snapshot.objects(), before, self.snapshot.tree())?;
+        let owners = files.iter().filter_map(|file| file.path.parse::<StatePath>().ok()?.owner());
+        let service = |owner| if let Owner::Service(name) = owner { Some(name) } else { None };
+        Ok(owners.filter_map(service).collect())
     }
 }
 
@@ -78,13 +98,6 @@ pub(crate) fn read_commit(objects: &Arc<Objects>, id: ObjectId) -> Result<Commit
     })
 }
 
-/// The state before a commit; `None` for the first one.
-fn parent_of(commit: &Commit) -> Result<Option<Snapshot>, StateError> {
-    let objects = commit.snapshot.objects();
-    let parent = commit.parents.first().map(|id| read_commit(objects, *id)).transpose()?;
-    Ok(parent.map(|parent| parent.snapshot))
-}
-
 /// A walk from a commit towards the first one.
 pub struct Walk {
     objects: Arc<Objects>,
@@ -96,6 +109,10 @@ impl Walk {
     pub fn from(snapshot: &Snapshot) -> Result<Self, StateError> {
         let next = snapshot.commit().map(object_id).transpose()?;
         Ok(Self { objects: Arc::clone(snapshot.objects()), next })
+    }
+
+    pub(crate) fn at(objects: &Arc<Objects>, commit: ObjectId) -> Self {
+        Self { objects: Arc::clone(objects), next: Some(commit) }
     }
 }
 
@@ -113,7 +130,7 @@ impl Iterator for Walk {
 }
 
 /// The commit of a deployment, if Inkstone made it: looked for from `snapshot` back to `since`, before
-/// which the deployment did not exist.
+/// which the deployment did not exist. One that only brings its release back is another.
 pub fn find_deployment(
     snapshot: &Snapshot,
     deployment: &DeploymentId,
@@ -122,49 +139,14 @@ pub fn find_deployment(
     let since = since.as_second().saturating_sub(CLOCK_STEP);
     for commit in Walk::from(snapshot)? {
         let commit = commit?;
-        let names_it =
-            commit.claim().and_then(|claim| claim.deployment.as_ref()) == Some(deployment);
+        let names_it = commit.claim().is_some_and(|claim| {
+            claim.action.as_deref() == Some(DEPLOY) && claim.deployment.as_ref() == Some(deployment)
+        });
         // Only Inkstone's own commits tell its time: an operator's clock may be anywhere.
         let is_old = commit.message.claims && commit.time.as_second() < since;
-        if (names_it || is_old) && is_vouched_for(&commit, parent_of(&commit)?.as_ref())? {
+        if (names_it || is_old) && is_vouched_for(&commit, commit.before()?.as_ref())? {
             return Ok(names_it.then_some(commit.id));
         }
     }
     Ok(None)
-}
-
-/// What [`verify`] looked at and found.
-#[derive(Debug, Default)]
-pub struct Verified {
-    /// How many commits were checked.
-    pub commits: usize,
-    /// What breaks a law.
-    pub findings: Vec<Finding>,
-}
-
-/// Checks the laws over history: every commit from `head` back to (not including) `base` for what it
-/// touches, and the whole tree of `head`. `progress` is told after each commit.
-pub fn verify(
-    head: &Snapshot,
-    base: Option<&CommitId>,
-    mut progress: impl FnMut(usize),
-) -> Result<Verified, StateError> {
-    let mut verified = Verified { commits: 0, findings: check_tree(head)? };
-    let mut reached = false;
-    for commit in Walk::from(head)? {
-        let commit = commit?;
-        if Some(&commit.id) == base {
-            reached = true;
-            break;
-        }
-        verified.findings.extend(check_commit(&commit, parent_of(&commit)?.as_ref())?);
-        verified.commits += 1;
-        progress(verified.commits);
-    }
-    match base {
-        Some(base) if !reached => {
-            Err(StateError::Absent(format!("{base} is not in the history that is to be verified")))
-        }
-        _ => Ok(verified),
-    }
 }

@@ -8,9 +8,11 @@
 
 pub mod check;
 mod commit;
+mod entry;
 mod error;
 mod files;
 mod found;
+mod group;
 pub mod history;
 mod message;
 mod objects;
@@ -21,13 +23,16 @@ mod repo;
 mod signature;
 mod snapshot;
 mod sync;
+mod together;
+pub mod undo;
+mod verify;
 mod worktree;
 
 pub use commit::Proposal;
 pub use error::StateError;
 pub use files::Edit;
 pub use found::{Founding, found};
-pub use message::{Action, Actor, Claim, Message, Tool};
+pub use message::{Action, Actor, Claim, Message, Released, Tool};
 pub use repo::{CommitError, Committed, Heads, StateRepo};
 pub use signature::Signer;
 pub use snapshot::{ServiceFiles, Snapshot};

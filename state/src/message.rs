@@ -2,8 +2,8 @@
 //! newline can never forge a trailer.
 
 use inkstone_spec::{
-    CommitId, DeploymentId, Digest, Invalid, KeyName, ProjectRef, RepoRef, ServiceRef,
-    WorkspaceName, printable,
+    CommitId, DeploymentId, Digest, Invalid, KeyName, Owner, ProjectRef, Release, RepoRef,
+    ServiceRef, WorkspaceName, printable,
 };
 use std::borrow::Cow;
 use std::fmt;
@@ -14,6 +14,8 @@ pub type Actor = KeyName;
 
 /// What every trailer that only Inkstone may write starts with.
 pub(crate) const CLAIM_PREFIX: &str = "Inkstone-";
+/// The action of a commit that has a deployment's outcome: others only name the release they restore.
+pub(crate) const DEPLOY: &str = "deploy";
 /// The trailer by which an operator allows a push to remove many services.
 const ALLOW_REMOVAL: (&str, &str) = ("Allow-Removal", "yes");
 
@@ -64,8 +66,12 @@ pub enum Action {
     AddWorkspace(WorkspaceName),
     /// Adds a project.
     CreateProject(ProjectRef),
+    /// Removes a project that has no services.
+    DeleteProject(ProjectRef),
     /// Adds a service: intent, env and host claim.
     CreateService(ServiceRef),
+    /// Changes what a service is asked to be; its release stays.
+    UpdateService(ServiceRef),
     /// Deploys a service.
     Deploy {
         /// The service.
@@ -79,8 +85,54 @@ pub enum Action {
         /// What came out.
         image: Digest,
     },
+    /// Takes a service back to how it was.
+    Rollback {
+        /// The service.
+        service: ServiceRef,
+        /// The commit whose state of the service it goes back to.
+        to: CommitId,
+        /// The release that it has afterwards.
+        release: Option<Released>,
+    },
+    /// Undoes one commit of a service.
+    Revert {
+        /// The service.
+        service: ServiceRef,
+        /// The commit that is undone.
+        commit: CommitId,
+        /// The release that the service has afterwards.
+        release: Option<Released>,
+    },
     /// Removes a service with its env and host claims.
     DeleteService(ServiceRef),
+    /// Renders the manifests that follow from what somebody else committed.
+    Render(Owner),
+    /// Renders a service's or a project's manifests by the current template set.
+    Upgrade(Owner),
+    /// Changes who can open sealed values: of the platform, the clusters' recipients; of a service, to
+    /// whom its env is sealed. No value changes.
+    Rotate(Owner),
+}
+
+/// What a trailer says of the release that a service has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Released {
+    /// The deployment that made it.
+    pub deployment: DeploymentId,
+    /// What was built.
+    pub source_commit: CommitId,
+    /// What came out.
+    pub image: Digest,
+}
+
+impl From<&Release> for Released {
+    fn from(release: &Release) -> Self {
+        Self {
+            deployment: release.deployment.clone(),
+            source_commit: release.source_commit.clone(),
+            image: release.image.clone(),
+        }
+    }
 }
 
 impl Action {
@@ -90,17 +142,43 @@ impl Action {
             Self::InstallTemplates(_) => "install-templates",
             Self::AddWorkspace(_) => "add-workspace",
             Self::CreateProject(_) => "create-project",
+            Self::DeleteProject(_) => "delete-project",
             Self::CreateService(_) => "create-service",
-            Self::Deploy { .. } => "deploy",
+            Self::UpdateService(_) => "update-service",
+            Self::Deploy { .. } => DEPLOY,
+            Self::Rollback { .. } => "rollback",
+            Self::Revert { .. } => "revert",
             Self::DeleteService(_) => "delete-service",
+            Self::Render(_) => "render",
+            Self::Upgrade(_) => "upgrade",
+            Self::Rotate(_) => "rotate",
         }
     }
 
     fn service(&self) -> Option<&ServiceRef> {
         match self {
             Self::CreateService(service)
+            | Self::UpdateService(service)
             | Self::Deploy { service, .. }
-            | Self::DeleteService(service) => Some(service),
+            | Self::Rollback { service, .. }
+            | Self::Revert { service, .. }
+            | Self::DeleteService(service)
+            | Self::Render(Owner::Service(service))
+            | Self::Upgrade(Owner::Service(service))
+            | Self::Rotate(Owner::Service(service)) => Some(service),
+            _ => None,
+        }
+    }
+
+    /// The release that the service has afterwards, where the action decides it.
+    fn released(&self) -> Option<Released> {
+        match self {
+            Self::Deploy { deployment, source_commit, image, .. } => Some(Released {
+                deployment: deployment.clone(),
+                source_commit: source_commit.clone(),
+                image: image.clone(),
+            }),
+            Self::Rollback { release, .. } | Self::Revert { release, .. } => release.clone(),
             _ => None,
         }
     }
@@ -113,11 +191,33 @@ impl Action {
             }
             Self::AddWorkspace(workspace) => format!("add workspace {workspace}"),
             Self::CreateProject(project) => format!("create project {project}"),
+            Self::DeleteProject(project) => format!("delete project {project}"),
             Self::CreateService(service) => format!("create {service}"),
+            Self::UpdateService(service) => format!("update {service}"),
             Self::Deploy { service, source_commit, .. } => {
                 format!("deploy {service} at {}", source_commit.short())
             }
+            Self::Rollback { service, to, .. } => {
+                format!("roll back {service} to {}", to.short())
+            }
+            Self::Revert { service, commit, .. } => {
+                format!("revert {} of {service}", commit.short())
+            }
             Self::DeleteService(service) => format!("delete {service}"),
+            Self::Render(owner) => format!("render {owner}"),
+            Self::Upgrade(owner) => format!("upgrade {owner}"),
+            Self::Rotate(owner) => format!("rotate the keys of {owner}"),
+        }
+    }
+
+    /// What a reader needs beside the subject.
+    fn body(&self) -> Option<String> {
+        match self {
+            Self::Rollback { to, .. } => Some(format!(
+                "Image, settings and env are again those of commit {to},\nbut for what was changed after the release that this leaves."
+            )),
+            Self::Revert { commit, .. } => Some(format!("This reverts commit {commit}.")),
+            _ => None,
         }
     }
 }
@@ -135,19 +235,24 @@ pub struct Message {
 
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}\n\nInkstone-Action: {}\n", self.action.subject(), self.action.name())?;
+        writeln!(f, "{}\n", self.action.subject())?;
+        if let Some(body) = self.action.body() {
+            writeln!(f, "{body}\n")?;
+        }
+        writeln!(f, "Inkstone-Action: {}", self.action.name())?;
         if let Some(service) = self.action.service() {
             writeln!(f, "Inkstone-Service: {service}")?;
         }
-        if let Action::Deploy { deployment, .. } = &self.action {
+        let released = self.action.released();
+        if let Some(Released { deployment, .. }) = &released {
             writeln!(f, "Inkstone-Deployment: {deployment}")?;
         }
         writeln!(f, "Inkstone-Actor: {}\nInkstone-Tool: {}", self.actor, self.tool)?;
-        if let Action::Deploy { source_repo, source_commit, image, .. } = &self.action {
-            writeln!(
-                f,
-                "Source-Repo: inkstone/{source_repo}\nSource-Commit: {source_commit}\nImage: {image}"
-            )?;
+        if let Action::Deploy { source_repo, .. } = &self.action {
+            writeln!(f, "Source-Repo: inkstone/{source_repo}")?;
+        }
+        if let Some(Released { source_commit, image, .. }) = &released {
+            writeln!(f, "Source-Commit: {source_commit}\nImage: {image}")?;
         }
         Ok(())
     }
@@ -191,8 +296,8 @@ pub(crate) struct ReadMessage {
 /// line elsewhere that looks like one of Inkstone's still counts as a claim, so it cannot mislead.
 pub(crate) fn read(message: &str) -> ReadMessage {
     let claims = message.split(['\n', '\r']).any(|line| {
-        // As a terminal would show it.
-        let line = printable(line);
+        // As a person would read it.
+        let line = printable(line).replace(is_dash, "-");
         let start = line.trim_start().get(..CLAIM_PREFIX.len());
         start.is_some_and(|start| start.eq_ignore_ascii_case(CLAIM_PREFIX))
     });
@@ -226,6 +331,14 @@ pub(crate) fn read(message: &str) -> ReadMessage {
         claim: wrong.map_or(Ok(claim), Err),
         allows_removal,
     }
+}
+
+/// Dashes that pass for the hyphen (Unicode, `Dash`).
+fn is_dash(c: char) -> bool {
+    matches!(
+        c,
+        '\u{2010}'..='\u{2015}' | '\u{2043}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}'
+    )
 }
 
 fn set<T: FromStr<Err: fmt::Display>>(slot: &mut Option<T>, value: &str) -> Result<(), String> {
@@ -265,6 +378,30 @@ mod tests {
             })
     }
 
+    fn commit() -> impl Strategy<Value = CommitId> {
+        "[1-9a-f][0-9a-f]{39}".prop_map(|id| id.parse().unwrap())
+    }
+
+    /// A rollback or a revert.
+    fn undo() -> impl Strategy<Value = Action> {
+        let release = prop::option::of(deploy().prop_map(|deploy| deploy.released().unwrap()));
+        (service(), commit(), release, any::<bool>()).prop_map(|(service, to, release, back)| {
+            if back {
+                Action::Rollback { service, to, release }
+            } else {
+                Action::Revert { service, commit: to, release }
+            }
+        })
+    }
+
+    fn owner() -> impl Strategy<Value = Owner> {
+        prop_oneof![
+            Just(Owner::Platform),
+            service().prop_map(|s| Owner::Project(s.project_ref())),
+            service().prop_map(Owner::Service),
+        ]
+    }
+
     fn action() -> impl Strategy<Value = Action> {
         prop_oneof![
             Just(Action::Found),
@@ -273,6 +410,12 @@ mod tests {
             service().prop_map(|s| Action::CreateProject(s.project_ref())),
             service().prop_map(Action::CreateService),
             service().prop_map(Action::DeleteService),
+            service().prop_map(|s| Action::DeleteProject(s.project_ref())),
+            service().prop_map(Action::UpdateService),
+            owner().prop_map(Action::Render),
+            owner().prop_map(Action::Upgrade),
+            owner().prop_map(Action::Rotate),
+            undo(),
             deploy(),
         ]
     }
@@ -286,13 +429,13 @@ mod tests {
             tool: Some(message.tool.to_string()),
             ..Claim::default()
         };
-        if let Action::Deploy { deployment, source_repo, source_commit, image, .. } =
-            &message.action
-        {
-            claim.deployment = Some(deployment.clone());
+        if let Some(released) = message.action.released() {
+            claim.deployment = Some(released.deployment);
+            claim.source_commit = Some(released.source_commit);
+            claim.image = Some(released.image);
+        }
+        if let Action::Deploy { source_repo, .. } = &message.action {
             claim.source_repo = Some(format!("inkstone/{source_repo}"));
-            claim.source_commit = Some(source_commit.clone());
-            claim.image = Some(image.clone());
         }
         claim
     }

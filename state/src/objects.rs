@@ -5,16 +5,17 @@ use crate::StateError;
 use gix::ObjectId;
 use gix::hash::Kind::Sha1;
 use gix::objs::tree::EntryKind;
-use gix::objs::{Find, Kind, TreeRefIter};
+use gix::objs::{Data, Find, Kind, TreeRefIter, Write};
 use gix::odb::store::init::Slots;
 use inkstone_renderer::Renderer;
 use inkstone_secrets::EnvFile;
 use inkstone_spec::{Cluster, Digest, Host, Inkstone, Project, Service, Workspace};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// Commits whose tree is kept in memory: readers ask for the newest again and again.
 const ROOTS_CACHED: usize = 64;
@@ -26,6 +27,8 @@ const FILE_BYTES_CACHED: u64 = 8 * 1024 * 1024;
 const RENDERERS_CACHED: usize = 16;
 /// The most packs that a repo may have while it is open; collecting garbage leaves one.
 const MAX_PACKS: u16 = 4_096;
+/// Who looks at everything once keeps only this part of it: what he has seen he does not need again.
+const SHARE_APART: u16 = 32;
 /// How many trees, or files of a kind, a cache makes room for at first.
 const ITEMS_EXPECTED: usize = 4_096;
 
@@ -60,8 +63,9 @@ impl<T> Weighter<ObjectId, (Arc<T>, u64)> for ByWeight {
 pub(crate) struct Parsed<T>(Cache<ObjectId, (Arc<T>, u64), ByWeight>);
 
 impl<T> Parsed<T> {
-    fn new() -> Self {
-        Self(Cache::with_weighter(ITEMS_EXPECTED, FILE_BYTES_CACHED, ByWeight))
+    fn new(share: u16) -> Self {
+        let items = ITEMS_EXPECTED / usize::from(share);
+        Self(Cache::with_weighter(items, FILE_BYTES_CACHED / u64::from(share), ByWeight))
     }
 
     /// The value for `id`, made of the blob by `make` if it is not known yet.
@@ -81,9 +85,14 @@ impl<T> Parsed<T> {
     }
 }
 
+/// Objects by their id.
+pub(crate) type Made = HashMap<ObjectId, (Kind, Arc<[u8]>)>;
+
 /// The objects of one state repo, and of a push under check before them.
 pub(crate) struct Objects {
     stores: Vec<Arc<gix::odb::Store>>,
+    /// What is planned and not on disk yet.
+    planned: RwLock<Made>,
     /// The trees of commits.
     pub(crate) roots: Cache<ObjectId, ObjectId>,
     trees: Cache<ObjectId, Arc<Dir>, ByWeight>,
@@ -102,6 +111,15 @@ impl Objects {
     /// Opens object directories; earlier ones are asked first. More than one is how a push in
     /// quarantine is read: its own objects, then the repo's.
     pub(crate) fn open(directories: &[&Path]) -> Result<Self, StateError> {
+        Self::with_share(directories, 1)
+    }
+
+    /// Opens object directories to look at everything once.
+    pub(crate) fn open_apart(directories: &[&Path]) -> Result<Self, StateError> {
+        Self::with_share(directories, SHARE_APART)
+    }
+
+    fn with_share(directories: &[&Path], share: u16) -> Result<Self, StateError> {
         let stores = directories
             .iter()
             .map(|dir| {
@@ -116,40 +134,67 @@ impl Objects {
             .collect::<Result<_, _>>()?;
         Ok(Self {
             stores,
+            planned: RwLock::default(),
             roots: Cache::new(ROOTS_CACHED),
-            trees: Cache::with_weighter(ITEMS_EXPECTED, TREE_ENTRIES_CACHED, ByWeight),
-            services: Parsed::new(),
-            projects: Parsed::new(),
-            workspaces: Parsed::new(),
-            clusters: Parsed::new(),
-            hosts: Parsed::new(),
-            inkstones: Parsed::new(),
-            envs: Parsed::new(),
+            trees: Cache::with_weighter(
+                ITEMS_EXPECTED / usize::from(share),
+                TREE_ENTRIES_CACHED / u64::from(share),
+                ByWeight,
+            ),
+            services: Parsed::new(share),
+            projects: Parsed::new(share),
+            workspaces: Parsed::new(share),
+            clusters: Parsed::new(share),
+            hosts: Parsed::new(share),
+            inkstones: Parsed::new(share),
+            envs: Parsed::new(share),
             renderers: Cache::new(RENDERERS_CACHED),
         })
     }
 
-    /// A handle for one thread that reads and, in memory, writes.
-    pub(crate) fn overlay(&self) -> Result<Overlay, StateError> {
-        let store = self.stores.last().ok_or_else(|| StateError::Git {
-            what: "opening the object directory",
-            reason: "no object directory was given".to_owned(),
-        })?;
-        Ok(gix::odb::memory::Proxy::new(store.to_cache_arc(), Sha1))
+    /// Lets objects be read that are not on disk yet, until they are forgotten.
+    pub(crate) fn plan(&self, made: Made) {
+        self.planned.write().unwrap_or_else(PoisonError::into_inner).extend(made);
+    }
+
+    /// Forgets planned objects: they are on disk now, or will never be.
+    pub(crate) fn forget<'a>(&self, ids: impl IntoIterator<Item = &'a ObjectId>) {
+        let mut planned = self.planned.write().unwrap_or_else(PoisonError::into_inner);
+        for id in ids {
+            planned.remove(id);
+        }
+    }
+
+    /// Whether an object is on disk.
+    pub(crate) fn is_stored(&self, id: &ObjectId) -> bool {
+        // A pack that came since the last look would only make us write an object twice.
+        self.stores.iter().any(|store| store.to_cache_arc().exists_without_refresh(id))
     }
 
     /// The raw bytes of an object.
     pub(crate) fn find(&self, id: ObjectId) -> Result<(Kind, Vec<u8>), StateError> {
         let mut buffer = Vec::new();
+        match self.read(&id, &mut buffer).map_err(StateError::git("reading an object"))? {
+            Some(kind) => Ok((kind, buffer)),
+            None => Err(StateError::Missing { id: id.to_string() }),
+        }
+    }
+
+    fn read(&self, id: &gix::hash::oid, buffer: &mut Vec<u8>) -> Result<Option<Kind>, gix::Error> {
+        let planned = self.planned.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some((kind, bytes)) = planned.get(id) {
+            buffer.clear();
+            buffer.extend_from_slice(bytes);
+            return Ok(Some(*kind));
+        }
+        drop(planned);
         for store in &self.stores {
             let handle = store.to_cache_arc();
-            let found =
-                handle.try_find(&id, &mut buffer).map_err(StateError::git("reading an object"))?;
-            if let Some(kind) = found.map(|data| data.kind) {
-                return Ok((kind, buffer));
+            if let Some(kind) = handle.try_find(id, buffer)?.map(|data| data.kind) {
+                return Ok(Some(kind));
             }
         }
-        Err(StateError::Missing { id: id.to_string() })
+        Ok(None)
     }
 
     /// A tree's entries.
@@ -215,5 +260,76 @@ fn decode(bytes: &[u8]) -> Result<Dir, String> {
 }
 
 /// Objects that are being made: kept in memory until they are written for good.
-pub(crate) type Overlay =
-    gix::odb::memory::Proxy<gix::odb::Cache<gix::odb::store::Handle<Arc<gix::odb::Store>>>>;
+pub(crate) struct Overlay<'a> {
+    below: &'a Objects,
+    made: RefCell<Made>,
+}
+
+impl<'a> Overlay<'a> {
+    pub(crate) fn new(below: &'a Objects) -> Self {
+        Self { below, made: RefCell::default() }
+    }
+
+    /// What was made.
+    pub(crate) fn into_made(self) -> Made {
+        self.made.into_inner()
+    }
+}
+
+impl Find for Overlay<'_> {
+    fn try_find<'b>(
+        &self,
+        id: &gix::hash::oid,
+        buffer: &'b mut Vec<u8>,
+    ) -> Result<Option<Data<'b>>, gix::Error> {
+        let kind = match self.made.borrow().get(id) {
+            Some((kind, bytes)) => {
+                buffer.clear();
+                buffer.extend_from_slice(bytes);
+                Some(*kind)
+            }
+            None => self.below.read(id, buffer)?,
+        };
+        Ok(kind.map(|kind| Data::new(buffer, kind, Sha1)))
+    }
+}
+
+impl Write for Overlay<'_> {
+    fn write_buf(&self, kind: Kind, bytes: &[u8]) -> Result<ObjectId, gix::Error> {
+        let id = gix::objs::compute_hash(Sha1, kind, bytes)?;
+        self.write_buf_with_known_id(kind, bytes, id)
+    }
+
+    fn write_buf_with_known_id(
+        &self,
+        kind: Kind,
+        bytes: &[u8],
+        id: ObjectId,
+    ) -> Result<ObjectId, gix::Error> {
+        self.made.borrow_mut().entry(id).or_insert_with(|| (kind, bytes.into()));
+        Ok(id)
+    }
+
+    fn write_stream(
+        &self,
+        kind: Kind,
+        _: u64,
+        from: &mut dyn std::io::Read,
+    ) -> Result<ObjectId, gix::Error> {
+        let mut bytes = Vec::new();
+        from.read_to_end(&mut bytes).map_err(gix::Error::from_error)?;
+        self.write_buf(kind, &bytes)
+    }
+
+    fn write_stream_with_known_id(
+        &self,
+        kind: Kind,
+        _: u64,
+        from: &mut dyn std::io::Read,
+        id: ObjectId,
+    ) -> Result<ObjectId, gix::Error> {
+        let mut bytes = Vec::new();
+        from.read_to_end(&mut bytes).map_err(gix::Error::from_error)?;
+        self.write_buf_with_known_id(kind, &bytes, id)
+    }
+}

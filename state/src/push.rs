@@ -2,11 +2,11 @@
 //! still in quarantine.
 
 use crate::StateError;
-use crate::check::{Finding, Rule, check_line};
-use crate::history::object_id;
+use crate::check::{Finding, Rule, inspect_line};
+use crate::history::{object_id, read_commit};
 use crate::objects::Objects;
 use crate::refs::MAIN;
-use inkstone_spec::CommitId;
+use inkstone_spec::{CommitId, Owner, StatePath};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,6 +14,38 @@ use std::sync::Arc;
 const MAX_COMMITS: usize = 1_000;
 /// The most findings that are told; the rest are counted.
 pub const MAX_TOLD: usize = 20;
+
+/// How far the changes of whoever pushes may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Services, projects and hosts: the scope `state:push` alone.
+    Tenants,
+    /// Also the workspaces' and the platform's files: with the scope `admin`.
+    Everything,
+}
+
+impl Reach {
+    /// The environment variable by which the server tells its hook.
+    pub const VARIABLE: &str = "INKSTONE_PUSH_REACH";
+
+    /// Its value there.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tenants => "tenants",
+            Self::Everything => "everything",
+        }
+    }
+
+    /// What the variable says; where it is absent or says anything else, the tenants' files alone.
+    pub fn told(value: Option<&str>) -> Self {
+        if value == Some(Self::Everything.as_str()) { Self::Everything } else { Self::Tenants }
+    }
+
+    pub(crate) fn covers(self, path: &StatePath) -> bool {
+        self == Self::Everything
+            || !matches!(path.owner(), Some(Owner::Platform | Owner::Workspace(_)))
+    }
+}
 
 /// One ref that a push wants to move; `None` stands for "is not there".
 #[derive(Clone, Debug)]
@@ -27,11 +59,12 @@ pub struct RefUpdate {
 }
 
 /// Checks a push to the repo at `git_dir`; the pushed objects are in `quarantine`, where git keeps them
-/// until it has our word. Nothing found means it may be taken.
+/// until it has our word. Nothing found means it may be taken; what follows from it is rendered after.
 pub fn check_push(
     git_dir: &Path,
     quarantine: Option<&Path>,
     updates: &[RefUpdate],
+    reach: Reach,
 ) -> Result<Vec<Finding>, StateError> {
     let own = git_dir.join("objects");
     let directories: Vec<&Path> = quarantine.into_iter().chain([own.as_path()]).collect();
@@ -46,8 +79,9 @@ pub fn check_push(
             (_, None) => findings.push(refuse("cannot be deleted")),
             (None, _) => findings.push(refuse("must exist before it is pushed to")),
             (Some(old), Some(new)) => {
-                let (old, new) = (object_id(old)?, object_id(new)?);
-                findings.extend(check_line(&objects, old, new, MAX_COMMITS)?);
+                let at = |id| Ok::<_, StateError>(read_commit(&objects, object_id(id)?)?.snapshot);
+                let line = inspect_line(&at(old)?, &at(new)?, MAX_COMMITS, reach)?;
+                findings.extend(line.findings);
             }
         }
     }

@@ -3,23 +3,28 @@
 //! People and Inkstone write `main`. Whoever acts on the state reads `live`, which only ever moves to
 //! heads that passed every check.
 
-use crate::check::{Finding, check_commit, check_line};
+use crate::check::{Finding, check_commit, inspect_line};
 use crate::commit;
 use crate::files;
+use crate::group::{Batch, Line, Ticket};
 use crate::history::{commit_id, object_id, read_commit};
-use crate::objects::Objects;
+use crate::objects::{Objects, Overlay};
+use crate::push::Reach;
 use crate::refs::{LIVE, MAIN, Move, Refs};
 use crate::sync::write_objects;
-use crate::{Proposal, Signer, Snapshot, StateError};
+use crate::{Action, Actor, Message, Proposal, Signer, Snapshot, StateError, Tool, plan};
 use gix::ObjectId;
 use inkstone_spec::CommitId;
 use jiff::Timestamp;
+use std::convert::Infallible;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How often a change is planned anew when somebody else pushed in between.
 const MAX_TRIES: usize = 20;
+/// Who renders what follows from somebody else's commit.
+const FOLLOWER: &str = "inkstone";
 /// The file that writers of the repo lock in turn. The system unlocks it when a process ends, however
 /// it ends.
 const TURN_FILE: &str = "inkstone.lock";
@@ -30,12 +35,14 @@ pub struct StateRepo {
     refs: Refs,
     objects: Arc<Objects>,
     signer: Signer,
-    /// Held while a change is planned and written, so that writers, of this process and of others, take
-    /// turns instead of losing races against each other.
+    /// What this process is about to write.
+    line: Line,
+    /// Held while a batch is written, so that writers, of this process and of others, take turns instead
+    /// of losing races against each other.
     turn: Mutex<File>,
 }
 
-/// A writer's turn; over when dropped.
+/// The right to write; over when dropped.
 struct Turn<'a>(MutexGuard<'a, File>);
 
 impl Drop for Turn<'_> {
@@ -90,6 +97,7 @@ impl StateRepo {
             refs: Refs::open(git_dir)?,
             objects: Arc::new(Objects::open(&[&git_dir.join("objects")])?),
             signer,
+            line: Line::default(),
             turn: Mutex::new(File::create(&path).map_err(StateError::io("creating", path))?),
         };
         this.main()?.inkstone()?;
@@ -123,53 +131,53 @@ impl StateRepo {
         self.snapshot(self.refs.get(LIVE)?)
     }
 
+    /// `main`, read with caches of its own, which go with the snapshot: to look through everything once.
+    pub fn main_apart(&self) -> Result<Snapshot, StateError> {
+        self.apart(self.refs.get(MAIN)?)
+    }
+
+    /// The state at any commit, read with caches of its own.
+    pub fn at_apart(&self, commit: &CommitId) -> Result<Snapshot, StateError> {
+        self.apart(object_id(commit)?)
+    }
+
     /// The state at any commit.
     pub fn at(&self, commit: &CommitId) -> Result<Snapshot, StateError> {
         self.snapshot(object_id(commit)?)
     }
 
     /// Plans a change against the newest head and commits it: objects and refs are on disk before this
-    /// returns, and `live` moves with `main`. `plan` runs again when somebody else pushed first; it
-    /// returns `None` when there is nothing to do.
+    /// returns, and `live` moves with `main`. Changes that come while others are being written share one
+    /// write. `plan` runs again when somebody else pushed first; it returns `None` when there is nothing
+    /// to do.
     pub fn commit<E>(
         &self,
         now: Timestamp,
         plan: impl Fn(&Snapshot) -> Result<Option<Proposal>, E>,
     ) -> Result<Committed, CommitError<E>> {
-        let _turn = self.turn()?;
-        for _ in 0..MAX_TRIES {
-            let head = self.settle()?;
-            let base = self.snapshot(head)?;
-            let unchanged = || -> Result<_, StateError> {
-                Ok(Committed { commit: commit_id(head)?, changed: false })
-            };
-            let Some(proposal) = plan(&base).map_err(CommitError::Plan)? else {
-                return Ok(unchanged()?);
-            };
-            let overlay = self.objects.overlay()?;
-            let tree = files::apply(&self.objects, &overlay, Some(&base), &proposal.edits)?;
-            if tree == base.tree() {
-                return Ok(unchanged()?);
-            }
-            let id =
-                commit::write(&overlay, tree, Some(head), &proposal.message, &self.signer, now)?;
-            write_objects(&self.objects, &self.git_dir.join("objects"), overlay)?;
-            let findings = check_commit(&read_commit(&self.objects, id)?, Some(&base))?;
-            if !findings.is_empty() {
-                return Err(CommitError::Unlawful(findings));
-            }
-            let ahead = |name| Move { name, from: head, to: id };
-            if self.refs.advance(&[ahead(MAIN), ahead(LIVE)])? {
-                return Ok(Committed { commit: commit_id(id)?, changed: true });
+        for attempt in 0..MAX_TRIES {
+            // Who has lost a race plans while nobody else of Inkstone can write.
+            let early = if attempt > 0 { Some(self.turn()?) } else { None };
+            let (ticket, planned) = self.line.plan(
+                || self.caught_up(now),
+                |batch| match self.plan_into(batch, now, &plan) {
+                    // A refusal is good only if what it was decided on is.
+                    Err(CommitError::Plan(refused)) => Ok(Err(CommitError::Plan(refused))),
+                    planned => planned.map(Ok),
+                },
+            )?;
+            let turn = early.map_or_else(|| self.turn(), Ok)?;
+            if self.write(&turn, &ticket)? {
+                return planned;
             }
         }
         Err(CommitError::Busy)
     }
 
-    /// Advances `live` to `main` if what lies between passes the checks; says what does not.
-    pub fn publish(&self) -> Result<Vec<Finding>, StateError> {
-        let _turn = self.turn()?;
-        match self.settle::<()>() {
+    /// Advances `live` to `main` if what lies between passes the checks, after rendering what follows from
+    /// it; says what does not pass.
+    pub fn publish(&self, now: Timestamp) -> Result<Vec<Finding>, StateError> {
+        match self.commit::<Infallible>(now, |_| Ok(None)) {
             Err(CommitError::Unchecked(findings)) => Ok(findings),
             Err(CommitError::State(error)) => Err(error),
             // Somebody else is moving the branches, and publishes in turn.
@@ -177,28 +185,108 @@ impl StateRepo {
         }
     }
 
-    /// The head to build on: `main`, after `live` has caught up with it.
-    fn settle<E>(&self) -> Result<ObjectId, CommitError<E>> {
-        for _ in 0..MAX_TRIES {
-            let Heads { main, live } = self.heads()?;
-            if main == live {
-                return Ok(main);
-            }
-            let findings = check_line(&self.objects, live, main, usize::MAX)?;
-            if !findings.is_empty() {
-                return Err(CommitError::Unchecked(findings));
-            }
-            if self.refs.advance(&[Move { name: LIVE, from: live, to: main }])? {
-                return Ok(main);
-            }
+    /// A batch on top of `main`, which takes `live` there if what lies between passes the checks: with a
+    /// commit for each owner whose manifests somebody left for Inkstone to render.
+    fn caught_up<E>(&self, now: Timestamp) -> Result<Batch, CommitError<E>> {
+        let heads = self.heads()?;
+        let mut batch = Batch::new(heads, heads.main);
+        if heads.main == heads.live {
+            return Ok(batch);
         }
-        Err(CommitError::Busy)
+        let (live, main) = (self.snapshot(heads.live)?, self.snapshot(heads.main)?);
+        let between = inspect_line(&live, &main, usize::MAX, Reach::Everything)?;
+        if !between.findings.is_empty() {
+            return Err(CommitError::Unchecked(between.findings));
+        }
+        let actor = Actor::new(FOLLOWER).map_err(|error| StateError::Git {
+            what: "naming who renders",
+            reason: error.to_string(),
+        })?;
+        for owner in between.stale() {
+            let follow_up = |base: &Snapshot| {
+                let edits = plan::follow_up(base, &owner)?;
+                let message = Message {
+                    action: Action::Render(owner.clone()),
+                    actor: actor.clone(),
+                    tool: Tool::new("git push"),
+                };
+                Ok::<_, StateError>(Some(Proposal { message, edits }))
+            };
+            self.plan_into(&mut batch, now, follow_up).map_err(|error| match error {
+                CommitError::Plan(error) | CommitError::State(error) => CommitError::State(error),
+                CommitError::Unlawful(findings) => CommitError::Unlawful(findings),
+                CommitError::Unchecked(findings) => CommitError::Unchecked(findings),
+                CommitError::Busy => CommitError::Busy,
+            })?;
+        }
+        Ok(batch)
+    }
+
+    /// Plans a change on top of a batch and, if it is lawful, adds its commit.
+    fn plan_into<E>(
+        &self,
+        batch: &mut Batch,
+        now: Timestamp,
+        plan: impl Fn(&Snapshot) -> Result<Option<Proposal>, E>,
+    ) -> Result<Committed, CommitError<E>> {
+        let base = self.snapshot(batch.head)?;
+        let unchanged = Committed { commit: commit_id(batch.head)?, changed: false };
+        let Some(proposal) = plan(&base).map_err(CommitError::Plan)? else {
+            return Ok(unchanged);
+        };
+        let overlay = Overlay::new(&self.objects);
+        let tree = files::apply(&self.objects, &overlay, Some(&base), &proposal.edits)?;
+        if tree == base.tree() {
+            return Ok(unchanged);
+        }
+        let (message, head) = (&proposal.message, Some(batch.head));
+        let id = commit::write(&overlay, tree, head, message, &self.signer, now)?;
+        let made = overlay.into_made();
+        self.objects.plan(made.clone());
+        let findings = check_commit(&read_commit(&self.objects, id)?, Some(&base))?;
+        if !findings.is_empty() {
+            self.objects.forget(made.keys().filter(|id| !batch.made.contains_key(*id)));
+            return Err(CommitError::Unlawful(findings));
+        }
+        batch.made.extend(made);
+        batch.head = id;
+        Ok(Committed { commit: commit_id(id)?, changed: true })
+    }
+
+    /// Waits for the batch of `ticket`, or writes it. `false`: somebody else moved the branches.
+    fn write(&self, _: &Turn<'_>, ticket: &Ticket) -> Result<bool, StateError> {
+        if let Some(outcome) = ticket.outcome() {
+            return Ok(outcome);
+        }
+        let Some(batch) = self.line.close() else { return Ok(false) };
+        let written = self.put(&batch);
+        for made in self.line.ended(batch, matches!(written, Ok(true))) {
+            self.objects.forget(made.keys());
+        }
+        Ok(written? && ticket.outcome() == Some(true))
+    }
+
+    /// Puts a batch on disk and moves the branches.
+    fn put(&self, batch: &Batch) -> Result<bool, StateError> {
+        write_objects(&self.objects, &self.git_dir.join("objects"), &batch.made)?;
+        let Heads { main, live } = batch.from;
+        let moves: Vec<Move> = [(MAIN, main), (LIVE, live)]
+            .into_iter()
+            .filter(|(_, from)| *from != batch.head)
+            .map(|(name, from)| Move { name, from, to: batch.head })
+            .collect();
+        if moves.is_empty() { Ok(self.heads()? == batch.from) } else { self.refs.advance(&moves) }
     }
 
     fn turn(&self) -> Result<Turn<'_>, StateError> {
         let file = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         file.lock().map_err(StateError::io("locking", self.git_dir.join(TURN_FILE)))?;
         Ok(Turn(file))
+    }
+
+    fn apart(&self, id: ObjectId) -> Result<Snapshot, StateError> {
+        let objects = Arc::new(Objects::open_apart(&[&self.git_dir.join("objects")])?);
+        Ok(read_commit(&objects, id)?.snapshot)
     }
 
     fn snapshot(&self, id: ObjectId) -> Result<Snapshot, StateError> {

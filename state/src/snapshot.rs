@@ -1,6 +1,7 @@
 //! Reading the state repo at one commit.
 
 use crate::StateError;
+use crate::history::{object_id, read_commit};
 use crate::objects::{Objects, Parsed};
 use gix::ObjectId;
 use gix::objs::Kind;
@@ -55,6 +56,11 @@ impl Snapshot {
 
     pub(crate) fn tree(&self) -> ObjectId {
         self.tree
+    }
+
+    /// Another commit of the same repo.
+    pub fn at(&self, commit: &CommitId) -> Result<Self, StateError> {
+        Ok(read_commit(&self.objects, object_id(commit)?)?.snapshot)
     }
 
     /// The commit that this is; `None` for files that were never committed.
@@ -306,7 +312,7 @@ impl Snapshot {
     }
 
     /// The bytes of a file.
-    pub(crate) fn bytes(&self, path: &StatePath) -> Result<Option<Vec<u8>>, StateError> {
+    pub fn bytes(&self, path: &StatePath) -> Result<Option<Vec<u8>>, StateError> {
         match self.objects.entry(self.tree, &path.to_string())? {
             Some(entry) if entry.kind == EntryKind::Blob => {
                 let (kind, bytes) = self.objects.find(entry.id)?;

@@ -2,8 +2,7 @@
 
 use crate::files::{self, Edit};
 use crate::history::{object_id, read_commit};
-use crate::objects::Objects;
-use crate::sync::write_objects;
+use crate::objects::{Objects, Overlay};
 use crate::{Snapshot, StateError};
 use inkstone_spec::{CommitId, StatePath};
 use std::fs;
@@ -17,15 +16,11 @@ pub fn is_bare(dir: &Path) -> Result<bool, StateError> {
 }
 
 /// The state repo in `dir` at `revision` (anything that `git rev-parse` knows, `HEAD` for instance), or,
-/// for `None`, as its files are on disk now, committed or not. Nothing is written into the clone: blobs
-/// and trees of files on disk go to a directory that `keep` holds.
-pub fn snapshot_of(
-    dir: &Path,
-    revision: Option<&str>,
-    keep: &tempfile::TempDir,
-) -> Result<Snapshot, StateError> {
+/// for `None`, as its files are on disk now, committed or not. Nothing is written: blobs and trees of
+/// files on disk are kept in memory.
+pub fn snapshot_of(dir: &Path, revision: Option<&str>) -> Result<Snapshot, StateError> {
     let path = dir.join(git(dir, &["rev-parse", "--git-path", "objects"])?);
-    let Some(revision) = revision else { return on_disk(dir, &path, keep.path()) };
+    let Some(revision) = revision else { return on_disk(dir, &path) };
     let peeled = format!("{revision}^{{commit}}");
     let found = git(dir, &["rev-parse", "--verify", "--end-of-options", &peeled])?;
     let commit = CommitId::new(found).map_err(|error| StateError::Git {
@@ -38,13 +33,14 @@ pub fn snapshot_of(
 
 /// The plain files of the layout below `dir`. They are read as they are: git itself would run whatever
 /// filters the clone's settings name, and convert line ends.
-fn on_disk(dir: &Path, clone: &Path, keep: &Path) -> Result<Snapshot, StateError> {
-    let objects = Arc::new(Objects::open(&[keep, clone])?);
-    let overlay = objects.overlay()?;
+fn on_disk(dir: &Path, clone: &Path) -> Result<Snapshot, StateError> {
+    let objects = Arc::new(Objects::open(&[clone])?);
+    let overlay = Overlay::new(&objects);
     let mut edits = Vec::new();
     read_below(dir, "", &mut edits)?;
     let tree = files::apply(&objects, &overlay, None, &edits)?;
-    write_objects(&objects, keep, overlay)?;
+    let made = overlay.into_made();
+    objects.plan(made);
     Ok(Snapshot::new(objects, None, tree))
 }
 

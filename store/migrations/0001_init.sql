@@ -1,5 +1,5 @@
--- One text for SQLite and Postgres. Times are milliseconds since the epoch, booleans are never
--- needed, lists are comma-separated and parsed by their types.
+-- One text for SQLite and Postgres. Times are milliseconds since the epoch, flags are 0 or 1, lists
+-- are comma-separated and parsed by their types.
 
 CREATE TABLE keys (
     hash         TEXT   NOT NULL PRIMARY KEY,
@@ -27,7 +27,24 @@ CREATE TABLE git_tokens (
 );
 
 CREATE INDEX git_tokens_repo ON git_tokens (workspace, repo);
+CREATE INDEX git_tokens_key ON git_tokens (key_hash, workspace, repo);
 CREATE INDEX git_tokens_expiry ON git_tokens (expires_at);
+
+-- What calls that change something were answered. number is the order of the calls of one key; answer
+-- is NULL while the call is in progress.
+CREATE TABLE idempotent_calls (
+    key_hash        TEXT   NOT NULL,
+    idempotency_key TEXT   NOT NULL,
+    number          BIGINT NOT NULL,
+    tool            TEXT   NOT NULL,
+    request_hash    TEXT   NOT NULL,
+    begun_at        BIGINT NOT NULL,
+    answer          TEXT,
+    PRIMARY KEY (key_hash, idempotency_key)
+);
+
+CREATE UNIQUE INDEX idempotent_calls_number ON idempotent_calls (key_hash, number);
+CREATE INDEX idempotent_calls_age ON idempotent_calls (begun_at);
 
 -- The queue and its history. seq is the order of arrival: it does not depend on a clock.
 CREATE TABLE deployments (
@@ -46,7 +63,9 @@ CREATE TABLE deployments (
     source_branch    TEXT   NOT NULL,
     source_commit    TEXT   NOT NULL,
     intent_hash      TEXT   NOT NULL,
+    override_of      TEXT,
     status           TEXT   NOT NULL,
+    held             BIGINT NOT NULL,
     step             TEXT   NOT NULL,
     stop_requested   TEXT,
     error_code       TEXT,
@@ -75,9 +94,39 @@ CREATE UNIQUE INDEX deployments_one_building ON deployments (workspace, project,
     WHERE status = 'building';
 
 CREATE TABLE deployment_logs (
-    deployment_id TEXT   NOT NULL REFERENCES deployments (id),
+    deployment_id TEXT   NOT NULL REFERENCES deployments (id) ON DELETE CASCADE,
     line          BIGINT NOT NULL,
     at            BIGINT NOT NULL,
     text          TEXT   NOT NULL,
     PRIMARY KEY (deployment_id, line)
+);
+
+-- An index of the state repo's history, made from it and made again at will. A commit has one row for
+-- each service that it concerns; position is the order of the rows.
+CREATE TABLE state_history (
+    workspace     TEXT   NOT NULL,
+    project       TEXT   NOT NULL,
+    service       TEXT   NOT NULL,
+    position      BIGINT NOT NULL,
+    state_commit  TEXT   NOT NULL,
+    action        TEXT   NOT NULL,
+    deployment    TEXT,
+    source_commit TEXT,
+    actor         TEXT   NOT NULL,
+    at            BIGINT NOT NULL,
+    subject       TEXT   NOT NULL,
+    PRIMARY KEY (workspace, project, service, position)
+);
+
+CREATE INDEX state_history_deploys
+    ON state_history (deployment, workspace, project, service, position)
+    WHERE action = 'deploy';
+CREATE INDEX state_history_creations ON state_history (workspace, project, service, position)
+    WHERE action = 'create-service';
+
+-- How far the index reaches: one row, or none before the first.
+CREATE TABLE state_history_head (
+    only_row      BIGINT NOT NULL PRIMARY KEY CHECK (only_row = 1),
+    indexed_to    TEXT   NOT NULL,
+    last_position BIGINT NOT NULL
 );

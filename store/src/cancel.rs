@@ -1,7 +1,7 @@
 //! Cancelling: what waits ends at once, what is being built is asked to stop, what is committed stays.
 
 use crate::deployment::ids;
-use crate::row::text;
+use crate::row::Columns;
 use crate::sqlite::Connection;
 use crate::{Store, StoreError};
 use inkstone_spec::{DeploymentId, DeploymentStatus, ServiceRef};
@@ -37,7 +37,7 @@ impl Store {
             .fetch_optional(&mut *tx)
             .await?;
         let Some(row) = row else { return Ok(Cancel::NotFound) };
-        let cancel = match text(&row, "status")? {
+        let cancel = match Columns::of(&row).text("status")? {
             DeploymentStatus::Queued => {
                 end_waiting(&mut tx, id, now).await?;
                 Cancel::Cancelled
@@ -60,7 +60,7 @@ impl Store {
     ) -> Result<CancelledService, StoreError> {
         let mut tx = self.database.write().await?;
         let cancelled: Vec<String> = sqlx::query_scalar(
-            "UPDATE deployments SET status = 'cancelled', finished_at = $1
+            "UPDATE deployments SET status = 'cancelled', held = 0, finished_at = $1
              WHERE workspace = $2 AND project = $3 AND service = $4 AND status = 'queued'
              RETURNING id",
         )
@@ -87,7 +87,7 @@ impl Store {
 
 async fn end_waiting(tx: &mut Connection, id: &DeploymentId, now: i64) -> Result<(), StoreError> {
     sqlx::query(
-        "UPDATE deployments SET status = 'cancelled', finished_at = $1
+        "UPDATE deployments SET status = 'cancelled', held = 0, finished_at = $1
          WHERE id = $2 AND status = 'queued'",
     )
     .bind(now)

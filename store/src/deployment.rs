@@ -1,14 +1,25 @@
 //! A deployment as it is stored.
 
 use crate::StoreError;
-use crate::row::{optional_text, parse, text};
+use crate::row::{Columns, parse};
 use crate::sqlite::Row;
 use inkstone_spec::{
     CommitId, DeploymentId, DeploymentStatus, Digest, Invalid, KeyName, ServiceRef, ServiceUid,
     Source, Trigger,
 };
-use sqlx::Row as _;
+use std::fmt;
 use std::str::FromStr;
+
+/// The columns of a [`Deployment`], in the order in which it reads them.
+macro_rules! columns {
+    () => {
+        "id, workspace, project, service, service_uid, trigger_kind, actor, tool, request_id, \
+         source_host, source_repo, source_branch, source_commit, intent_hash, override_of, \
+         status, held, step, stop_requested, error_code, error_message, error_suggestion, image, \
+         state_commit, created_at, started_at, finished_at, lease_owner, lease_until, attempts"
+    };
+}
+pub(crate) use columns;
 
 /// A deployment to be queued.
 #[derive(Clone, Debug)]
@@ -33,6 +44,54 @@ pub struct NewDeployment {
     pub source_commit: CommitId,
     /// What identifies the service's intent: equal for equal intents.
     pub intent_hash: String,
+    /// Where somebody wants it although its source commit was undone: the release up to which that
+    /// holds.
+    pub override_of: Option<OverrideOf>,
+}
+
+/// The release that was current when somebody overrode an undoing. Once another one is current, the
+/// override means nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OverrideOf {
+    /// There was none.
+    NoRelease,
+    /// The release of this deployment.
+    Release(DeploymentId),
+}
+
+/// How [`OverrideOf::NoRelease`] is written.
+const NO_RELEASE: &str = "none";
+
+impl OverrideOf {
+    /// Whether the release of `current` (`None`: there is none) is the one that was current then.
+    pub fn is(&self, current: Option<&DeploymentId>) -> bool {
+        match self {
+            Self::NoRelease => current.is_none(),
+            Self::Release(deployment) => current == Some(deployment),
+        }
+    }
+}
+
+impl From<Option<DeploymentId>> for OverrideOf {
+    fn from(current: Option<DeploymentId>) -> Self {
+        current.map_or(Self::NoRelease, Self::Release)
+    }
+}
+
+impl fmt::Display for OverrideOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoRelease => f.write_str(NO_RELEASE),
+            Self::Release(deployment) => deployment.fmt(f),
+        }
+    }
+}
+
+impl FromStr for OverrideOf {
+    type Err = Invalid;
+    fn from_str(value: &str) -> Result<Self, Invalid> {
+        if value == NO_RELEASE { Ok(Self::NoRelease) } else { value.parse().map(Self::Release) }
+    }
 }
 
 /// A deployment: a row of the queue, later of its history.
@@ -58,13 +117,17 @@ pub struct Deployment {
     pub source_commit: CommitId,
     /// What identifies the service's intent.
     pub intent_hash: String,
+    /// The release up to which it may deploy what was undone.
+    pub override_of: Option<OverrideOf>,
     /// Where it is.
     pub status: DeploymentStatus,
+    /// Whether it waits for its service's hold to be lifted; only what is queued does.
+    pub held: bool,
     /// What its worker does, in a few words; empty before the first.
     pub step: String,
     /// Whether its worker was asked to stop, and why.
     pub stop_requested: Option<Stop>,
-    /// What it failed with.
+    /// What it failed with, or why it was skipped.
     pub error: Option<DeploymentError>,
     /// The image that was built.
     pub image: Option<Digest>,
@@ -114,7 +177,7 @@ impl FromStr for Stop {
     }
 }
 
-/// What a deployment failed with.
+/// What a deployment failed with, or why it was skipped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeploymentError {
     /// A stable code.
@@ -126,39 +189,38 @@ pub struct DeploymentError {
 }
 
 impl Deployment {
+    /// Reads a row of [`columns!`].
     pub(crate) fn from_row(row: &Row) -> Result<Self, StoreError> {
-        let attempts: i64 = row.try_get("attempts")?;
+        let mut columns = Columns::of(row);
         Ok(Self {
-            id: text(row, "id")?,
-            service: ServiceRef {
-                workspace: text(row, "workspace")?,
-                project: text(row, "project")?,
-                service: text(row, "service")?,
-            },
-            service_uid: text(row, "service_uid")?,
-            trigger: text(row, "trigger_kind")?,
-            actor: text(row, "actor")?,
-            tool: row.try_get("tool")?,
-            request_id: row.try_get("request_id")?,
+            id: columns.text("id")?,
+            service: columns.service()?,
+            service_uid: columns.text("service_uid")?,
+            trigger: columns.text("trigger_kind")?,
+            actor: columns.text("actor")?,
+            tool: columns.value()?,
+            request_id: columns.value()?,
             source: Source {
-                host: text(row, "source_host")?,
-                repo: text(row, "source_repo")?,
-                branch: text(row, "source_branch")?,
+                host: columns.text("source_host")?,
+                repo: columns.text("source_repo")?,
+                branch: columns.text("source_branch")?,
             },
-            source_commit: text(row, "source_commit")?,
-            intent_hash: row.try_get("intent_hash")?,
-            status: text(row, "status")?,
-            step: row.try_get("step")?,
-            stop_requested: optional_text(row, "stop_requested")?,
-            error: DeploymentError::from_row(row)?,
-            image: optional_text(row, "image")?,
-            state_commit: optional_text(row, "state_commit")?,
-            created_at: row.try_get("created_at")?,
-            started_at: row.try_get("started_at")?,
-            finished_at: row.try_get("finished_at")?,
-            lease_owner: row.try_get("lease_owner")?,
-            lease_until: row.try_get("lease_until")?,
-            attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
+            source_commit: columns.text("source_commit")?,
+            intent_hash: columns.value()?,
+            override_of: columns.optional_text("override_of")?,
+            status: columns.text("status")?,
+            held: columns.value::<i64>()? != 0,
+            step: columns.value()?,
+            stop_requested: columns.optional_text("stop_requested")?,
+            error: DeploymentError::read(&mut columns)?,
+            image: columns.optional_text("image")?,
+            state_commit: columns.optional_text("state_commit")?,
+            created_at: columns.value()?,
+            started_at: columns.value()?,
+            finished_at: columns.value()?,
+            lease_owner: columns.value()?,
+            lease_until: columns.value()?,
+            attempts: u32::try_from(columns.value::<i64>()?).unwrap_or(u32::MAX),
         })
     }
 
@@ -168,12 +230,14 @@ impl Deployment {
 }
 
 impl DeploymentError {
-    fn from_row(row: &Row) -> Result<Option<Self>, StoreError> {
-        let Some(code) = row.try_get("error_code")? else { return Ok(None) };
-        Ok(Some(Self {
+    fn read(columns: &mut Columns<'_>) -> Result<Option<Self>, StoreError> {
+        let code: Option<String> = columns.value()?;
+        let message: Option<String> = columns.value()?;
+        let suggestion: Option<String> = columns.value()?;
+        Ok(code.map(|code| Self {
             code,
-            message: row.try_get::<Option<_>, _>("error_message")?.unwrap_or_default(),
-            suggestion: row.try_get::<Option<_>, _>("error_suggestion")?.unwrap_or_default(),
+            message: message.unwrap_or_default(),
+            suggestion: suggestion.unwrap_or_default(),
         }))
     }
 }

@@ -1,6 +1,6 @@
 //! Into the queue: duplicates are recognised, older work of the service is superseded.
 
-use crate::deployment::ids;
+use crate::deployment::{columns, ids};
 use crate::sqlite::Connection;
 use crate::{Deployment, NewDeployment, Store, StoreError};
 use inkstone_spec::{DeploymentId, ServiceRef, Trigger, WorkspaceName};
@@ -31,7 +31,7 @@ impl Store {
     /// hash. Work that failed, was cancelled or was asked to stop does not count. Explicit calls are
     /// never duplicates here.
     ///
-    /// Whatever else waits for the same service, by name, is superseded; what is being built is asked
+    /// Whatever else waits for the same service, by name, held or not, is superseded; what is being built is asked
     /// to stop. Refused when the workspace has [`MAX_PENDING_PER_WORKSPACE`] pending deployments.
     pub async fn enqueue(&self, new: &NewDeployment, now: i64) -> Result<Enqueued, StoreError> {
         let mut tx = self.database.write().await?;
@@ -57,13 +57,15 @@ async fn same_work(
     tx: &mut Connection,
     new: &NewDeployment,
 ) -> Result<Option<Deployment>, StoreError> {
-    let newest = sqlx::query(
-        "SELECT * FROM deployments
+    let newest = sqlx::query(concat!(
+        "SELECT ",
+        columns!(),
+        " FROM deployments
          WHERE service_uid = $1
            AND (state_commit IS NOT NULL
                 OR (status IN ('queued', 'building') AND stop_requested IS NULL))
          ORDER BY seq DESC LIMIT 1",
-    )
+    ))
     .bind(new.service_uid.as_str())
     .fetch_optional(tx)
     .await?;
@@ -77,7 +79,7 @@ async fn supersede(
     now: i64,
 ) -> Result<Vec<DeploymentId>, StoreError> {
     let mut superseded: Vec<String> = sqlx::query_scalar(
-        "UPDATE deployments SET status = 'superseded', finished_at = $1
+        "UPDATE deployments SET status = 'superseded', held = 0, finished_at = $1
          WHERE workspace = $2 AND project = $3 AND service = $4 AND status = 'queued'
          RETURNING id",
     )
@@ -117,15 +119,16 @@ async fn insert(
     new: &NewDeployment,
     now: i64,
 ) -> Result<Deployment, StoreError> {
-    let row = sqlx::query(
+    let row = sqlx::query(concat!(
         "INSERT INTO deployments
            (id, seq, workspace, project, service, service_uid, trigger_kind, actor, tool, request_id,
-            source_host, source_repo, source_branch, source_commit, intent_hash,
-            status, step, created_at, attempts)
+            source_host, source_repo, source_branch, source_commit, intent_hash, override_of,
+            status, held, step, created_at, attempts)
          VALUES ($1, (SELECT COALESCE(MAX(seq), 0) + 1 FROM deployments), $2, $3, $4, $5, $6, $7, $8,
-                 $9, $10, $11, $12, $13, $14, 'queued', '', $15, 0)
-         RETURNING *",
-    )
+                 $9, $10, $11, $12, $13, $14, $15, 'queued', 0, '', $16, 0)
+         RETURNING ",
+        columns!(),
+    ))
     .bind(new.id.as_str())
     .bind(new.service.workspace.as_str())
     .bind(new.service.project.as_str())
@@ -140,6 +143,7 @@ async fn insert(
     .bind(new.source.branch.as_str())
     .bind(new.source_commit.as_str())
     .bind(&new.intent_hash)
+    .bind(new.override_of.as_ref().map(ToString::to_string))
     .bind(now)
     .fetch_one(tx)
     .await?;

@@ -58,6 +58,12 @@ pub enum StoreError {
         /// The limit.
         limit: i64,
     },
+    /// The answer of a call is longer than what is remembered.
+    #[error("the answer of a call is longer than {limit} bytes and cannot be remembered")]
+    AnswerTooLong {
+        /// The limit, in bytes.
+        limit: usize,
+    },
 }
 
 impl StoreError {
@@ -74,6 +80,7 @@ impl StoreError {
             Self::UnknownKey(_) => "unknown_key",
             Self::UnknownDeployment(_) => "unknown_deployment",
             Self::QueueFull { .. } => "queue_full",
+            Self::AnswerTooLong { .. } => "answer_too_long",
         }
     }
 
@@ -103,6 +110,9 @@ impl StoreError {
             }
             Self::QueueFull { .. } => {
                 "Wait until some of them are done, or cancel those that are not needed."
+            }
+            Self::AnswerTooLong { .. } => {
+                "Do not repeat the call: it was made. Look at what it changed."
             }
         }
     }

@@ -1,11 +1,17 @@
 //! API keys: their hashes, what they were granted, and when they were last used.
 
-use crate::row::{parse, text};
+use crate::row::{Columns, parse};
 use crate::sqlite::Row;
 use crate::{Store, StoreError};
 use inkstone_spec::{CredentialHash, KeyName, Scopes, WorkspaceName};
-use sqlx::Row as _;
 use std::collections::BTreeSet;
+
+/// The columns of a [`KeyRecord`], in the order in which it reads them.
+macro_rules! columns {
+    () => {
+        "name, scopes, workspaces, created_at, revoked_at, last_used_at"
+    };
+}
 
 /// How `workspaces` is written when a key has them all. No workspace name can be this.
 const ALL_WORKSPACES: &str = "*";
@@ -77,15 +83,19 @@ pub struct KeyRecord {
 }
 
 impl KeyRecord {
+    /// Reads a row of [`columns!`].
     fn from_row(row: &Row) -> Result<Self, StoreError> {
-        let scopes: &str = row.try_get("scopes")?;
+        let mut columns = Columns::of(row);
         Ok(Self {
-            name: text(row, "name")?,
-            scopes: if scopes.is_empty() { Scopes::default() } else { parse(scopes, "scopes")? },
-            workspaces: WorkspaceGrant::from_column(row.try_get("workspaces")?)?,
-            created_at: row.try_get("created_at")?,
-            revoked_at: row.try_get("revoked_at")?,
-            last_used_at: row.try_get("last_used_at")?,
+            name: columns.text("name")?,
+            scopes: match columns.value()? {
+                "" => Scopes::default(),
+                scopes => parse(scopes, "scopes")?,
+            },
+            workspaces: WorkspaceGrant::from_column(columns.value()?)?,
+            created_at: columns.value()?,
+            revoked_at: columns.value()?,
+            last_used_at: columns.value()?,
         })
     }
 }
@@ -94,10 +104,11 @@ impl Store {
     /// Stores a key. Refuses a name that another key has, unless that one is revoked.
     pub async fn create_key(&self, key: &NewKey, now: i64) -> Result<KeyRecord, StoreError> {
         let mut tx = self.database.write().await?;
-        let row = sqlx::query(
+        let row = sqlx::query(concat!(
             "INSERT INTO keys (hash, name, scopes, workspaces, created_at) VALUES ($1, $2, $3, $4, $5)
-             ON CONFLICT (name) WHERE revoked_at IS NULL DO NOTHING RETURNING *",
-        )
+             ON CONFLICT (name) WHERE revoked_at IS NULL DO NOTHING RETURNING ",
+            columns!(),
+        ))
         .bind(key.hash.as_str())
         .bind(key.name.as_str())
         .bind(key.scopes.to_string())
@@ -113,23 +124,23 @@ impl Store {
 
     /// The key with this hash, unless it is revoked.
     pub async fn find_key(&self, hash: &CredentialHash) -> Result<Option<KeyRecord>, StoreError> {
-        sqlx::query("SELECT * FROM keys WHERE hash = $1 AND revoked_at IS NULL")
-            .bind(hash.as_str())
-            .fetch_optional(self.database.read())
-            .await?
-            .as_ref()
-            .map(KeyRecord::from_row)
-            .transpose()
+        let query = sqlx::query(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM keys WHERE hash = $1 AND revoked_at IS NULL",
+        ))
+        .bind(hash.as_str());
+        self.database.read().optional(query).await?.as_ref().map(KeyRecord::from_row).transpose()
     }
 
     /// Every key, the revoked ones too, by name and then by age.
     pub async fn list_keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
-        sqlx::query("SELECT * FROM keys ORDER BY name, created_at, hash")
-            .fetch_all(self.database.read())
-            .await?
-            .iter()
-            .map(KeyRecord::from_row)
-            .collect()
+        let query = sqlx::query(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM keys ORDER BY name, created_at, hash",
+        ));
+        self.database.read().all(query).await?.iter().map(KeyRecord::from_row).collect()
     }
 
     /// Revokes a key, and with it the git tokens that it made. Says whether there was one to revoke.
@@ -147,11 +158,8 @@ impl Store {
 
     /// Whether a key was ever made here: false only in a new database.
     pub async fn has_keys(&self) -> Result<bool, StoreError> {
-        let found: i64 =
-            sqlx::query_scalar("SELECT COUNT(*) FROM (SELECT 1 FROM keys LIMIT 1) AS k")
-                .fetch_one(self.database.read())
-                .await?;
-        Ok(found > 0)
+        let query = sqlx::query("SELECT COUNT(*) FROM (SELECT 1 FROM keys LIMIT 1) AS k");
+        Ok(self.database.read().count(query).await? > 0)
     }
 
     /// Notes when keys were last used: one transaction for a batch that the caller gathered. A time

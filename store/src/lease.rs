@@ -1,6 +1,6 @@
 //! Out of the queue: which deployment is next, who works on it, and until when.
 
-use crate::deployment::Deployment;
+use crate::deployment::{Deployment, columns};
 use crate::sqlite::Connection;
 use crate::{Store, StoreError};
 
@@ -14,8 +14,8 @@ impl Store {
     /// Gives `owner` the next deployment to work on, until `now + lease_ms`, or nothing.
     ///
     /// First comes work whose worker was not heard of in time; where [`MAX_ATTEMPTS`] workers vanished,
-    /// the deployment has failed with [`TOO_MANY_ATTEMPTS`]. Then what waits: never two deployments of
-    /// one service at a time, at most `per_workspace_cap` of one workspace, workspaces take turns (the
+    /// the deployment has failed with [`TOO_MANY_ATTEMPTS`]. Then what waits and is not held: never two
+    /// deployments of one service at a time, at most `per_workspace_cap` of one workspace, workspaces take turns (the
     /// one whose last start is longest ago), and in a workspace the oldest goes first.
     ///
     /// Whoever takes over looks for the deployment's commit in the state repo before anything else: its
@@ -106,12 +106,13 @@ async fn take_over(
     now: i64,
     until: i64,
 ) -> Result<Option<Deployment>, StoreError> {
-    sqlx::query(
+    sqlx::query(concat!(
         "UPDATE deployments SET lease_owner = $1, lease_until = $2, attempts = attempts + 1
          WHERE seq = (SELECT MIN(seq) FROM deployments
                       WHERE status = 'building' AND lease_until <= $3)
-         RETURNING *",
-    )
+         RETURNING ",
+        columns!(),
+    ))
     .bind(owner)
     .bind(until)
     .bind(now)
@@ -131,14 +132,14 @@ async fn take_waiting(
 ) -> Result<Option<Deployment>, StoreError> {
     // The inner query finds the oldest of each workspace whose service is idle; the outer one asks
     // only those workspaces for their cap and their turn.
-    sqlx::query(
+    sqlx::query(concat!(
         "UPDATE deployments
          SET status = 'building', lease_owner = $1, lease_until = $2, attempts = attempts + 1,
              started_at = $3
          WHERE seq = (
            SELECT ready.seq FROM (
              SELECT q.workspace, MIN(q.seq) AS seq FROM deployments q
-             WHERE q.status = 'queued' AND NOT EXISTS (
+             WHERE q.status = 'queued' AND q.held = 0 AND NOT EXISTS (
                SELECT 1 FROM deployments b
                WHERE b.status = 'building' AND b.workspace = q.workspace
                  AND b.project = q.project AND b.service = q.service)
@@ -148,8 +149,9 @@ async fn take_waiting(
            ORDER BY (SELECT COALESCE(MAX(s.started_at), 0) FROM deployments s
                      WHERE s.workspace = ready.workspace), ready.seq
            LIMIT 1)
-         RETURNING *",
-    )
+         RETURNING ",
+        columns!(),
+    ))
     .bind(owner)
     .bind(until)
     .bind(now)

@@ -1,4 +1,5 @@
-//! What git must not or need not hold, in SQL: API keys, git tokens, the deployment queue and its logs.
+//! What git must not or need not hold, in SQL: API keys, git tokens, idempotency keys, the deployment
+//! queue and its logs, and an index of the state repo's history.
 //!
 //! Owns the schema, every query, and the rules that keep the queue true when workers race, crash or
 //! are cancelled: each change of a deployment's status is one guarded statement in an exclusive
@@ -15,22 +16,38 @@ mod enqueue;
 mod error;
 mod git_tokens;
 mod history;
+mod hold;
+mod idempotency;
 mod keys;
 mod lease;
 mod logs;
+mod purge;
+mod readers;
 mod row;
 mod sqlite;
+mod state_history;
 mod work;
 
 pub use cancel::{Cancel, CancelledService};
-pub use deployment::{Deployment, DeploymentError, NewDeployment, Stop};
+pub use deployment::{Deployment, DeploymentError, NewDeployment, OverrideOf, Stop};
 pub use enqueue::{Enqueued, MAX_PENDING_PER_WORKSPACE};
 pub use error::StoreError;
-pub use git_tokens::{GitTokenRecord, NewGitToken};
-pub use history::{MAX_RECENT, QueueDepth};
+pub use git_tokens::{
+    GitTokenRecord, MAX_GIT_TOKENS_PER_KEY, MAX_GIT_TOKENS_PER_REPO, NewGitToken,
+};
+pub use history::{LatestStatus, MAX_RECENT, QueueDepth};
+pub use idempotency::{
+    Begun, CALL_TIMEOUT_MS, Call, IDEMPOTENCY_RETENTION_MS, IdempotencyKey, MAX_ANSWER_BYTES,
+    MAX_CALLS_PER_KEY,
+};
 pub use keys::{KeyRecord, NewKey, WorkspaceGrant};
 pub use lease::{MAX_ATTEMPTS, TOO_MANY_ATTEMPTS};
 pub use logs::{LOG_RETENTION_MS, LogLine, MAX_LOG_LINE_BYTES, MAX_LOG_LINES, MAX_LOG_TAIL};
+pub use purge::{DEPLOYMENT_RETENTION_MS, KEPT_DEPLOYMENTS};
+pub use state_history::{
+    CREATE_ACTION, DEPLOY_ACTION, HistoryDeploy, HistoryEntry, HistoryRow, MAX_DEPLOYS_AFTER,
+    MAX_HISTORY_PAGE,
+};
 pub use work::{Finish, Heartbeat, Outcome};
 
 use sqlite::Database;
@@ -52,13 +69,5 @@ impl Store {
     /// Waits for running queries and closes every connection.
     pub async fn close(&self) {
         self.database.close().await;
-    }
-
-    /// Deletes what nobody can use any more: git tokens that are expired or revoked, and logs of
-    /// deployments that ended more than [`LOG_RETENTION_MS`] ago. Returns how many rows went.
-    pub async fn purge_expired(&self, now: i64) -> Result<u64, StoreError> {
-        let tokens = self.purge_git_tokens(now).await?;
-        let lines = self.purge_logs(now).await?;
-        Ok(tokens.saturating_add(lines))
     }
 }

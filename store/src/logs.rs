@@ -1,10 +1,9 @@
 //! What a deployment's workers said, bounded in lines and in bytes.
 
-use crate::row::bounded;
+use crate::row::{Columns, bounded};
 use crate::sqlite::Connection;
 use crate::{Store, StoreError};
 use inkstone_spec::DeploymentId;
-use sqlx::Row as _;
 
 /// The most lines that one deployment's log holds, the one that says it is full included.
 pub const MAX_LOG_LINES: usize = 5_000;
@@ -70,18 +69,18 @@ impl Store {
         id: &DeploymentId,
         lines: u32,
     ) -> Result<Vec<LogLine>, StoreError> {
-        let rows = sqlx::query(
+        let query = sqlx::query(
             "SELECT at, text FROM deployment_logs WHERE deployment_id = $1
              ORDER BY line DESC LIMIT $2",
         )
         .bind(id.as_str())
-        .bind(i64::from(lines.min(MAX_LOG_TAIL)))
-        .fetch_all(self.database.read())
-        .await?;
-        rows.iter()
-            .rev()
-            .map(|row| Ok(LogLine { at: row.try_get("at")?, text: row.try_get("text")? }))
-            .collect()
+        .bind(i64::from(lines.min(MAX_LOG_TAIL)));
+        let rows = self.database.read().all(query).await?;
+        let line = |row| {
+            let mut columns = Columns::of(row);
+            Ok(LogLine { at: columns.value()?, text: columns.value()? })
+        };
+        rows.iter().rev().map(line).collect()
     }
 
     /// Deletes the logs of deployments that ended long ago.

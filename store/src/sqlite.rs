@@ -1,27 +1,35 @@
 //! The driver: how a SQLite file is opened, read and written. Everything else is portable SQL.
 
 use crate::StoreError;
+use crate::readers::Readers;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
 use sqlx::{SqlSafeStr as _, Sqlite, Transaction};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A row as the driver returns it.
 pub(crate) type Row = sqlx::sqlite::SqliteRow;
 /// What a statement of a transaction runs on.
 pub(crate) type Connection = sqlx::SqliteConnection;
+/// The database that this module drives.
+pub(crate) type Driver = Sqlite;
+/// A statement with its values.
+pub(crate) type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
 /// A dynamic statement in the driver's dialect of placeholders.
 pub(crate) type QueryBuilder = sqlx::QueryBuilder<Sqlite>;
 
-/// Connections that read. Each is a thread; more than this gain nothing on small machines.
-const READ_CONNECTIONS: u32 = 4;
 /// How long a write waits for writers of other processes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a caller waits for a connection of this process.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(15);
+/// The page cache of a connection that reads, in KiB as `PRAGMA cache_size` takes them. The pages are
+/// in the system's cache anyway: a larger one costs memory and gained no time.
+const READ_CACHE_KIB: &str = "-512";
 /// Prepared statements that a connection keeps.
 const STATEMENT_CACHE: usize = 128;
 
@@ -29,7 +37,7 @@ const STATEMENT_CACHE: usize = 128;
 #[derive(Clone, Debug)]
 pub(crate) struct Database {
     writer: SqlitePool,
-    readers: SqlitePool,
+    readers: Arc<Readers>,
 }
 
 impl Database {
@@ -44,11 +52,10 @@ impl Database {
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT)
             .statement_cache_capacity(STATEMENT_CACHE);
-        let writer = pool(1).connect_with(options.clone()).await?;
-        let database = Self {
-            writer,
-            readers: pool(READ_CONNECTIONS).connect_lazy_with(options.read_only(true)),
-        };
+        let writer = one_connection().connect_with(options.clone()).await?;
+        let options = options.read_only(true).pragma("cache_size", READ_CACHE_KIB);
+        let readers = Readers::new(options, ACQUIRE_TIMEOUT);
+        let database = Self { writer, readers: Arc::new(readers) };
         database.migrate().await?;
         Ok(database)
     }
@@ -59,8 +66,8 @@ impl Database {
         Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }
 
-    /// Where to read what is committed.
-    pub(crate) fn read(&self) -> &SqlitePool {
+    /// Reads what is committed.
+    pub(crate) fn read(&self) -> &Readers {
         &self.readers
     }
 
@@ -99,9 +106,9 @@ pub(crate) fn is_busy(error: &sqlx::Error) -> bool {
     }
 }
 
-fn pool(connections: u32) -> SqlitePoolOptions {
+fn one_connection() -> SqlitePoolOptions {
     SqlitePoolOptions::new()
-        .max_connections(connections)
+        .max_connections(1)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         // A connection to a file does not go stale, and the test costs as much as a query.
         .test_before_acquire(false)
@@ -118,7 +125,7 @@ async fn create_private(path: &Path) -> std::io::Result<()> {
 fn migrator() -> Migrator {
     Migrator::with_migrations(vec![Migration::new(
         1,
-        "keys, git tokens, deployments, logs".into(),
+        "keys, tokens, calls, deployments, logs, history".into(),
         MigrationType::Simple,
         include_str!("../migrations/0001_init.sql").into_sql_str(),
         false,

@@ -2,13 +2,13 @@
 //! worker that lost it changes nothing.
 
 use crate::deployment::Stop;
-use crate::row::{bounded, optional_text};
+use crate::row::{Columns, bounded};
 use crate::sqlite::{Connection, Row};
 use crate::{Store, StoreError};
 use inkstone_spec::{CommitId, DeploymentId, DeploymentStatus, Digest};
 
 /// The longest step, in bytes.
-const MAX_STEP_BYTES: usize = 200;
+pub(crate) const MAX_STEP_BYTES: usize = 200;
 /// The longest error message or suggestion, in bytes.
 const MAX_ERROR_BYTES: usize = 4_000;
 
@@ -45,6 +45,15 @@ pub enum Outcome {
         /// What to do next.
         suggestion: String,
     },
+    /// What it would have done was not to be done: it ends cancelled, and says why.
+    Skipped {
+        /// A stable code.
+        code: String,
+        /// What stands against it.
+        message: String,
+        /// What to do next.
+        suggestion: String,
+    },
     /// It stopped because it was cancelled.
     Cancelled,
     /// It stopped because of a newer deployment.
@@ -56,7 +65,7 @@ impl Outcome {
         match self {
             Self::Committed { .. } => DeploymentStatus::Committed,
             Self::Failed { .. } => DeploymentStatus::Failed,
-            Self::Cancelled => DeploymentStatus::Cancelled,
+            Self::Skipped { .. } | Self::Cancelled => DeploymentStatus::Cancelled,
             Self::Superseded => DeploymentStatus::Superseded,
         }
     }
@@ -139,7 +148,7 @@ impl Store {
 /// What a worker is to do, by its row after the report; no row means that it is not its own.
 fn next(row: Option<&Row>) -> Result<Heartbeat, StoreError> {
     let Some(row) = row else { return Ok(Heartbeat::Lost) };
-    Ok(match optional_text(row, "stop_requested")? {
+    Ok(match Columns::of(row).optional_text("stop_requested")? {
         None => Heartbeat::Continue,
         Some(Stop::Cancelled) => Heartbeat::Cancelled,
         Some(Stop::Superseded) => Heartbeat::Superseded,
@@ -160,7 +169,8 @@ async fn end(
         _ => (None, None),
     };
     let (code, message, suggestion) = match outcome {
-        Outcome::Failed { code, message, suggestion } => (
+        Outcome::Failed { code, message, suggestion }
+        | Outcome::Skipped { code, message, suggestion } => (
             Some(code.as_str()),
             Some(bounded(message, MAX_ERROR_BYTES)),
             Some(bounded(suggestion, MAX_ERROR_BYTES)),

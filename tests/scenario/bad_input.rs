@@ -71,8 +71,11 @@ fn hostile_strings_in_every_argument_are_refused_and_change_nothing() {
             "create_repo",
             "get_git_token",
             "get_service",
+            "get_service_history",
             "redeploy_service",
             "delete_service",
+            "delete_project",
+            "delete_repo",
         ] {
             for argument in ["name", "workspace"] {
                 let mut arguments = json!({"name": "fresh"});
@@ -123,6 +126,58 @@ fn hostile_strings_in_every_argument_are_refused_and_change_nothing() {
     assert_eq!(listed["services"].as_array().unwrap().len(), 1, "{listed}");
     let metrics = world.server.get("/metrics");
     assert!(!metrics.contains("queued\"} 1"), "{metrics}");
+}
+
+#[test]
+fn hostile_strings_in_every_argument_of_a_change_are_refused_and_change_nothing() {
+    let mut world = World::deployed();
+    let before = world.server.state().lines(&["rev-parse", "main", "live"]);
+    let agent = &mut world.agent;
+    for text in HOSTILE {
+        for argument in [
+            "name",
+            "project",
+            "workspace",
+            "repo",
+            "branch",
+            "build_pack",
+            "memory",
+            "vcpus",
+            "publish_directory",
+            "root_directory",
+            "hold",
+        ] {
+            let in_a_tree = argument == "branch" || argument.ends_with("_directory");
+            if !(in_a_tree && FINE_IN_A_TREE.contains(&text)) {
+                let mut arguments = json!({"name": "site"});
+                arguments[argument] = json!(text);
+                agent.refused("update_service", arguments);
+            }
+        }
+        for extra in [
+            json!({"env_vars": [{"key": text, "value": "v"}]}),
+            json!({"unset_env": [text]}),
+            json!({"hold": {"reason": text, "by": "root"}}),
+        ] {
+            let mut arguments = json!({"name": "site"});
+            arguments.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+            agent.refused("update_service", arguments);
+        }
+        for argument in [
+            "name",
+            "project",
+            "workspace",
+            "to_deployment",
+            "to_commit",
+            "undo_commit",
+            "on_conflict",
+        ] {
+            let mut arguments = json!({"name": "site"});
+            arguments[argument] = json!(text);
+            agent.refused("rollback_service", arguments);
+        }
+    }
+    assert_eq!(world.server.state().lines(&["rev-parse", "main", "live"]), before);
 }
 
 #[test]

@@ -2,8 +2,10 @@
 
 use crate::harness::Server;
 use crate::harness::binary;
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 fn fails(command: &mut Command, says: &[&str]) -> Output {
     let output = command.output().unwrap();
@@ -31,20 +33,50 @@ fn errors_on_start_say_what_to_do() {
         binary().args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(server.data()),
         &["another inkstone", "--data"],
     );
+    assert!(!data.exists(), "a start that cannot listen leaves no directory");
+    for name in ["localhost:8799", "8788"] {
+        fails(serve().args(["--listen", name]), &[name, "127.0.0.1:8787"]);
+    }
+    let alone = folder.path().join("inkstone");
+    // Not by this process: while it has the copy open for writing, nobody can run it.
+    assert!(Command::new("cp").arg(binary().get_program()).arg(&alone).status().unwrap().success());
+    fails(
+        Command::new(&alone).args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(&data),
+        &["libexec/static-server is missing", "cargo xtask build"],
+    );
     fails(serve().env("PATH", "/nonexistent"), &["git is missing", "install"]);
     fails(serve().args(["--workers", "0"]), &["--workers"]);
     fails(serve().args(["--config", "/nonexistent.toml"]), &["/nonexistent.toml"]);
     std::fs::write(folder.path().join("file"), "").unwrap();
     let under_a_file = folder.path().join("file/data");
     fails(
-        binary().args(["serve", "--data"]).arg(under_a_file),
+        binary().args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(under_a_file),
         &["cannot make the data directory", "--data"],
     );
     fails(
         binary().args(["key", "list", "--data"]).arg(folder.path().join("none")),
         &["is not a data directory"],
     );
-    assert!(!data.join("inkstone.db").exists(), "a start that fails early leaves no database");
+    assert!(!data.exists(), "a start that fails early leaves nothing");
+}
+
+#[test]
+fn a_later_start_says_in_one_line_what_it_serves_and_where() {
+    let mut server = Server::start();
+    server.stop();
+    let mut again = binary()
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(server.data())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(again.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    again.kill().unwrap();
+    again.wait().unwrap();
+    let data = server.data().canonicalize().unwrap().display().to_string();
+    assert!(line.contains(&data) && line.contains("http://127.0.0.1:"), "{line:?}");
 }
 
 #[test]
@@ -98,6 +130,54 @@ fn the_demo_runs_to_its_end_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn keys_say_what_they_cannot_do_and_since_when_they_are_revoked() {
+    let server = Server::start();
+    for scope in ["state:push", "admin"] {
+        let name = format!("for-{}", scope.replace(':', "-"));
+        let made = server.inkstone(&["key", "create", &name, "--scopes", scope]);
+        let warned = String::from_utf8_lossy(&made.stderr).into_owned();
+        assert!(made.status.success() && warned.contains("--all-workspaces"), "{scope}: {warned}");
+    }
+    for enough in
+        [["--scopes", "read,deploy"].as_slice(), &["--scopes", "admin", "--all-workspaces"]]
+    {
+        let name = format!("enough-{}", enough.len());
+        let made = server.inkstone(&[&["key", "create", &name], enough].concat());
+        assert!(made.status.success() && made.stderr.is_empty(), "{enough:?}");
+    }
+    assert_eq!(server.inkstone_ok(&["key", "revoke", "for-admin"]), "key for-admin is revoked\n");
+    let again = server.inkstone_ok(&["key", "revoke", "for-admin"]);
+    assert!(again.contains("is revoked since 2") && again.contains("UTC"), "{again}");
+    let unknown = server.inkstone(&["key", "revoke", "nobody"]);
+    assert!(!unknown.status.success(), "a key that never was is an error");
+}
+
+#[test]
+fn a_demo_that_is_interrupted_leaves_neither_a_server_nor_a_folder() {
+    for signal in ["-TERM", "-INT"] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut demo = binary()
+            .arg("demo")
+            .env("TMPDIR", folder.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(demo.stdout.take().unwrap()).lines();
+        let address = said
+            .find_map(|line| line.unwrap().split_once("http://").map(|(_, it)| it.to_owned()))
+            .unwrap();
+        let sent = Command::new("kill").args([signal, &demo.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        let output = demo.wait_with_output().unwrap();
+        let why = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && why.contains("interrupted"), "{signal}: {why}");
+        assert!(TcpStream::connect(&address).is_err(), "{signal}: the server still runs");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "{signal}");
+    }
+}
+
+#[test]
 fn rendering_a_clone_never_writes_through_a_link() {
     let world = crate::harness::World::deployed();
     let clone = world.server.clone_state("hostile");
@@ -118,6 +198,27 @@ fn rendering_a_clone_never_writes_through_a_link() {
     fails(&mut render(), &["is not a directory"]);
     assert_eq!(std::fs::read_to_string(outside.join("victim")).unwrap(), "untouched");
     assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 1);
+}
+
+#[test]
+fn verifying_what_is_no_state_repo_is_one_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let repo = folder.path().join("site");
+    let verify = |args: &[&str]| {
+        let mut command = binary();
+        command.args(["verify", "--repo"]).arg(&repo).args(args);
+        command
+    };
+    std::fs::create_dir(&repo).unwrap();
+    let output = fails(&mut verify(&[]), &["is no git repository", "--repo"]);
+    assert_eq!(String::from_utf8_lossy(&output.stderr).lines().count(), 1);
+    let git = crate::harness::Git::init(&repo);
+    git.write("index.html", "<h1>A site</h1>");
+    git.commit("a site");
+    let output = fails(&mut verify(&[]), &["inkstone.yaml is missing: this is not a state repo"]);
+    assert_eq!(String::from_utf8_lossy(&output.stderr).lines().count(), 1);
+    assert!(output.stdout.is_empty());
+    fails(&mut verify(&["nowhere..HEAD"]), &["nowhere", "BASE..HEAD"]);
 }
 
 #[test]
@@ -149,16 +250,20 @@ fn clients_that_send_half_a_request_keep_nobody_out() {
     use std::io::Write as _;
     let server = Server::start();
     let address = server.url.strip_prefix("http://").unwrap();
+    // Silent, with half a head, and with half of how HTTP/2 begins.
+    let starts: [&[u8]; 4] = [b"", b"P", b"PRI * HTTP/2.0\r\n", b"GET /healthz HTTP/1.1\r\nX"];
     let mut half_open = Vec::new();
-    for _ in 0..200 {
+    for start in starts.iter().cycle().take(200) {
         let mut stream = std::net::TcpStream::connect(address).unwrap();
-        stream.write_all(b"GET /healthz HTTP/1.1\r\nX").unwrap();
+        stream.write_all(start).unwrap();
         half_open.push(stream);
     }
     assert_eq!(server.status("/healthz"), 200);
     // Each of them is cut off in the end, so they never add up.
-    let stream = half_open.first_mut().unwrap();
-    stream.set_read_timeout(Some(std::time::Duration::from_mins(1))).unwrap();
-    let mut rest = Vec::new();
-    std::io::Read::read_to_end(stream, &mut rest).unwrap();
+    for stream in half_open.iter_mut().take(starts.len()) {
+        stream.set_read_timeout(Some(std::time::Duration::from_mins(1))).unwrap();
+        let ended = std::io::Read::read_to_end(stream, &mut Vec::new());
+        let reset = |error: std::io::Error| error.kind() == std::io::ErrorKind::ConnectionReset;
+        assert!(ended.map_or_else(reset, |_| true), "the server kept a connection");
+    }
 }

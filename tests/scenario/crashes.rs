@@ -63,19 +63,10 @@ fn a_push_that_was_stored_just_before_a_kill_is_deployed_after_the_start() {
 fn without_its_database_everything_deployed_is_still_there() {
     let mut world = World::deployed();
     let before = world.agent.ok("get_service", json!({"name": "site"}));
-    world.server.stop();
-    for file in ["inkstone.db", "inkstone.db-wal", "inkstone.db-shm"] {
-        let _ = std::fs::remove_file(world.server.data().join(file));
-    }
-    world.server.start_again();
-    let key = std::fs::read_to_string(world.server.folder().join("key")).unwrap();
-    world.agent = crate::harness::Mcp::connect_as(&world.server, key.trim());
+    world.lose_database();
     let after = world.agent.ok("get_service", json!({"name": "site"}));
     assert_eq!(before["release"], after["release"]);
     assert_eq!(world.agent.ok("list_services", json!({}))["services"][0]["name"], "site");
-    // Old remotes are gone with the old tokens; a new one works, and so does everything else.
-    let token = world.agent.ok("get_git_token", json!({"name": "site"}));
-    world.remote = token["git_remote"].as_str().unwrap().to_owned();
     world.push("after the loss");
     world.wait_for_head();
     assert_eq!(world.agent.ok("delete_service", json!({"name": "site"}))["deleted"], true);

@@ -3,21 +3,16 @@
 use crate::harness::{Mcp, World};
 use serde_json::json;
 
-fn key(world: &World, name: &str, args: &[&str]) -> String {
-    let args: Vec<&str> = ["key", "create", name, "--json"].iter().chain(args).copied().collect();
-    let made: serde_json::Value = serde_json::from_str(&world.server.inkstone_ok(&args)).unwrap();
-    made["key"].as_str().unwrap().to_owned()
-}
-
 #[test]
 fn a_foreign_object_and_an_absent_one_are_the_same_answer() {
     let world = World::deployed();
     world.server.inkstone_ok(&["workspace", "add", "rival"]);
     let all = "read,env:read,deploy,delete,state:push,dns,database,admin";
-    let rival = key(&world, "rival-agent", &["--workspace", "rival", "--scopes", all]);
+    let rival = world.key("rival-agent", &["--workspace", "rival", "--scopes", all]);
     let mut rival = Mcp::connect_as(&world.server, &rival);
     let tools = [
         ("get_service", json!({"name": "site"})),
+        ("get_service_history", json!({"name": "site"})),
         ("list_services", json!({})),
         ("list_projects", json!({})),
         ("list_repos", json!({})),
@@ -27,6 +22,10 @@ fn a_foreign_object_and_an_absent_one_are_the_same_answer() {
         ("create_repo", json!({"name": "mine"})),
         ("get_git_token", json!({"name": "site"})),
         ("create_project", json!({"name": "mine"})),
+        ("update_service", json!({"name": "site", "replicas": 2})),
+        ("rollback_service", json!({"name": "site"})),
+        ("delete_project", json!({"name": "default"})),
+        ("delete_repo", json!({"name": "site"})),
     ];
     for (tool, arguments) in tools {
         let in_workspace = |workspace: &str| {
@@ -53,8 +52,7 @@ fn a_foreign_object_and_an_absent_one_are_the_same_answer() {
     let git = crate::harness::Git::at(world.server.folder());
     let url = |path: &str| {
         world.server.with_credential(
-            &key(
-                &world,
+            &world.key(
                 &path.replace(['/', '.'], "x")[1..],
                 &["--workspace", "rival", "--scopes", all],
             ),
@@ -70,7 +68,7 @@ fn a_foreign_object_and_an_absent_one_are_the_same_answer() {
 #[test]
 fn a_key_does_what_its_scopes_say_and_a_revoked_one_nothing() {
     let world = World::deployed();
-    let reader_key = key(&world, "reader", &["--scopes", "read"]);
+    let reader_key = world.key("reader", &["--scopes", "read"]);
     let mut reader = Mcp::connect_as(&world.server, &reader_key);
     assert_eq!(reader.ok("whoami", json!({}))["scopes"], json!(["read"]));
     reader.ok("get_service", json!({"name": "site"}));

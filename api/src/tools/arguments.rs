@@ -20,6 +20,11 @@ pub(crate) trait Argument: Sized {
     fn absent() -> Option<Self> {
         None
     }
+
+    /// What `null` means; `None` where it means the same as leaving the argument out.
+    fn null() -> Option<Self> {
+        None
+    }
 }
 
 /// The arguments of a tool. Made by `arguments!`.
@@ -78,14 +83,18 @@ impl From<Invalid> for Fault {
     }
 }
 
-/// The argument `name` of those that were given. `null` is the same as leaving it out.
+/// The argument `name` of those that were given. `null` is the same as leaving it out, unless the type
+/// says what it means.
 pub(crate) fn read<T: Argument>(
     given: &JsonObject,
     name: &str,
     default: Option<Value>,
 ) -> Result<T, Fault> {
-    let value = given.get(name).filter(|value| !value.is_null()).cloned().or(default);
-    let parsed = match value {
+    let given = given.get(name);
+    if let (Some(Value::Null), Some(meant)) = (given, T::null()) {
+        return Ok(meant);
+    }
+    let parsed = match given.filter(|value| !value.is_null()).cloned().or(default) {
         Some(value) => T::parse(value),
         None => T::absent().ok_or_else(|| Fault::not_allowed("is missing", T::allowed())),
     };

@@ -1,16 +1,20 @@
 //! The catalogue: every tool, in the order in which an agent needs them.
 
-use super::create_project::CreateProject;
 use super::create_service::CreateService;
 use super::get_service::GetService;
-use super::git_repos::{CreateRepo, GetGitToken, ListRepos};
+use super::get_service_history::GetServiceHistory;
+use super::git_repos::{CreateRepo, DeleteRepo, GetGitToken, ListRepos};
 use super::list_services::ListServices;
 use super::output;
+use super::projects::{CreateProject, DeleteProject};
+use super::rollback_service::RollbackService;
 use super::service_actions::{CancelDeployment, DeleteService, RedeployService};
+use super::update_service::UpdateService;
 use super::who_and_where::{ListProjects, ListWorkspaces, Whoami};
-use super::{Effect, Tool};
+use super::{Effect, Tool, idempotency};
 use inkstone_deployer::{Caller, Deployer, Refusal};
 use rmcp::model::{self, JsonObject, ToolAnnotations};
+use serde::Serialize;
 use serde_json::Value;
 use std::future::Future;
 use std::pin::Pin;
@@ -47,9 +51,14 @@ impl Catalogue {
             route::<CreateService>(),
             route::<ListServices>(),
             route::<GetService>(),
+            route::<GetServiceHistory>(),
+            route::<UpdateService>(),
             route::<RedeployService>(),
+            route::<RollbackService>(),
             route::<CancelDeployment>(),
             route::<DeleteService>(),
+            route::<DeleteProject>(),
+            route::<DeleteRepo>(),
         ])
     }
 
@@ -68,7 +77,11 @@ impl Catalogue {
 }
 
 fn route<T: Tool>() -> Route {
-    let tool = model::Tool::new(T::NAME, T::description(), T::schema())
+    let mut schema = T::schema();
+    if !T::EFFECT.is_read() {
+        idempotency::describe(&mut schema);
+    }
+    let tool = model::Tool::new(T::NAME, T::description(), schema)
         .with_title(T::TITLE)
         .with_annotations(annotations(T::EFFECT))
         .with_raw_output_schema(output::schema::<T::Answer>().into());
@@ -82,20 +95,32 @@ fn annotations(effect: Effect) -> ToolAnnotations {
         Effect::Reads => hints,
         Effect::Adds => hints.destructive(false).idempotent(false),
         Effect::Removes => hints.destructive(true).idempotent(true),
+        Effect::Undoes => hints.destructive(true).idempotent(false),
     }
 }
 
-fn run<T: Tool>(deployer: Deployer, caller: Caller, given: JsonObject) -> Answer {
+fn run<T: Tool>(deployer: Deployer, caller: Caller, mut given: JsonObject) -> Answer {
     Box::pin(async move {
+        let key = match T::EFFECT {
+            Effect::Reads => None,
+            _ => idempotency::take(&mut given).map_err(|fault| fault.refusal(T::NAME))?,
+        };
         let arguments = T::parse(&given).map_err(|fault| fault.refusal(T::NAME))?;
-        let answer = arguments.call(&deployer, &caller).await?;
-        serde_json::to_value(answer).map_err(|error| {
-            tracing::error!(%error, tool = T::NAME, "the answer could not be written");
-            Refusal::new(
-                "internal",
-                "The server could not write its answer.",
-                "Look before trying again.",
-            )
-        })
+        match key {
+            Some(key) => idempotency::once(&deployer, &caller, &key, &given, arguments).await,
+            None => written::<T>(&arguments.call(&deployer, &caller).await?),
+        }
+    })
+}
+
+/// An answer as JSON.
+pub(super) fn written<T: Tool>(answer: &impl Serialize) -> Result<Value, Refusal> {
+    serde_json::to_value(answer).map_err(|error| {
+        tracing::error!(%error, tool = T::NAME, "the answer could not be written");
+        Refusal::new(
+            "internal",
+            "The server could not write its answer.",
+            "Look before trying again.",
+        )
     })
 }

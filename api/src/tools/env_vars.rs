@@ -5,8 +5,8 @@ use super::values::{schema, string};
 use inkstone_spec::{EnvKey, EnvValue};
 use rmcp::model::JsonObject;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Environment variables. No refusal shows a value.
 #[derive(Debug, Default)]
@@ -50,6 +50,34 @@ impl Argument for EnvVars {
             };
         }
         Ok(Self(variables))
+    }
+
+    fn absent() -> Option<Self> {
+        Some(Self::default())
+    }
+}
+
+/// Names of environment variables: `["API_TOKEN"]`.
+#[derive(Debug, Default)]
+pub(crate) struct EnvKeys(pub(crate) BTreeSet<EnvKey>);
+
+impl Argument for EnvKeys {
+    fn schema() -> JsonObject {
+        schema([("type", json!("array")), ("items", EnvKey::schema().into())])
+    }
+
+    fn allowed() -> String {
+        r#"Use an array of names, for example ["LOG_LEVEL"]."#.to_owned()
+    }
+
+    fn parse(given: Value) -> Result<Self, Fault> {
+        let Value::Array(items) = given else {
+            return Err(Fault::wrong_type::<Self>("an array", &given));
+        };
+        let named = items.into_iter().enumerate().map(|(at, item)| {
+            <EnvKey as Argument>::parse(item).map_err(|fault| fault.within(&format!("[{at}]")))
+        });
+        named.collect::<Result<_, _>>().map(Self)
     }
 
     fn absent() -> Option<Self> {

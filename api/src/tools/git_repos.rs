@@ -1,10 +1,12 @@
-//! `create_repo`, `list_repos`, `get_git_token`: where source is pushed to.
+//! `create_repo`, `list_repos`, `get_git_token`, `delete_repo`: where source is pushed to.
 
 use super::arguments::arguments;
+use super::catalogue::written;
 use super::values::Cursor;
 use super::{Effect, Tool, whereabouts};
-use inkstone_deployer::{Caller, Deployer, Refusal, RepoAccess, Repos};
+use inkstone_deployer::{Caller, Deployer, Refusal, RepoAccess, RepoDeleted, Repos};
 use inkstone_spec::{RepoName, SourceHost, WorkspaceName};
+use serde_json::Value;
 
 arguments! {
     /// Creates an empty git repository and returns git_remote, a URL with a token in it: treat it as a
@@ -28,6 +30,21 @@ impl Tool for CreateRepo {
     async fn call(self, deployer: &Deployer, caller: &Caller) -> Result<RepoAccess, Refusal> {
         let Self { name, host: SourceHost::Inkstone, workspace } = self;
         deployer.create_repo(caller, &whereabouts::repo(caller, workspace, name)?).await
+    }
+
+    /// The token is a secret: whoever calls again gets a new one.
+    fn keep(_: &Value) -> Value {
+        Value::Null
+    }
+
+    async fn repeat(
+        self,
+        deployer: &Deployer,
+        caller: &Caller,
+        _: Value,
+    ) -> Result<Value, Refusal> {
+        let Self { name, host, workspace } = self;
+        written::<Self>(&GetGitToken { name, host, workspace }.call(deployer, caller).await?)
     }
 }
 
@@ -78,5 +95,41 @@ impl Tool for GetGitToken {
     async fn call(self, deployer: &Deployer, caller: &Caller) -> Result<RepoAccess, Refusal> {
         let Self { name, host: SourceHost::Inkstone, workspace } = self;
         deployer.get_git_token(caller, &whereabouts::repo(caller, workspace, name)?).await
+    }
+
+    /// The token is a secret: whoever calls again gets a new one.
+    fn keep(_: &Value) -> Value {
+        Value::Null
+    }
+
+    async fn repeat(
+        self,
+        deployer: &Deployer,
+        caller: &Caller,
+        _: Value,
+    ) -> Result<Value, Refusal> {
+        written::<Self>(&self.call(deployer, caller).await?)
+    }
+}
+
+arguments! {
+    /// Deletes a repository that no service follows, for good. Deleting one that is gone is no error.
+    /// Example: {"name": "my-site"}
+    pub(crate) struct DeleteRepo {
+        /// The repository.
+        name: RepoName,
+        /// Default: the key's.
+        workspace: Option<WorkspaceName>,
+    }
+}
+
+impl Tool for DeleteRepo {
+    const NAME: &'static str = "delete_repo";
+    const TITLE: &'static str = "Delete repository";
+    const EFFECT: Effect = Effect::Removes;
+    type Answer = RepoDeleted;
+
+    async fn call(self, deployer: &Deployer, caller: &Caller) -> Result<RepoDeleted, Refusal> {
+        deployer.delete_repo(caller, &whereabouts::repo(caller, self.workspace, self.name)?).await
     }
 }

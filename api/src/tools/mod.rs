@@ -5,16 +5,20 @@
 
 mod arguments;
 mod catalogue;
-mod create_project;
 mod create_service;
 mod env_vars;
 mod get_service;
+mod get_service_history;
 mod git_repos;
+mod idempotency;
 mod list_services;
 mod output;
+mod projects;
 #[cfg(test)]
 mod refusals;
+mod rollback_service;
 mod service_actions;
+mod update_service;
 mod values;
 mod whereabouts;
 mod who_and_where;
@@ -25,6 +29,7 @@ use arguments::Arguments;
 use inkstone_deployer::{Caller, Deployer, Refusal};
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 use std::future::Future;
 
 /// A tool, by its arguments.
@@ -44,6 +49,21 @@ pub(crate) trait Tool: Arguments + Send + 'static {
         deployer: &Deployer,
         caller: &Caller,
     ) -> impl Future<Output = Result<Self::Answer, Refusal>> + Send;
+
+    /// What is kept of an answer, for the same call made again: nothing that is secret.
+    fn keep(answer: &Value) -> Value {
+        answer.clone()
+    }
+
+    /// Answers a call that was made before, from what was kept.
+    fn repeat(
+        self,
+        _: &Deployer,
+        _: &Caller,
+        kept: Value,
+    ) -> impl Future<Output = Result<Value, Refusal>> + Send {
+        std::future::ready(Ok(kept))
+    }
 }
 
 /// What a tool does to what is there: the hints of its annotations.
@@ -53,8 +73,10 @@ pub(crate) enum Effect {
     Reads,
     /// Adds something; called again, adds something again or is refused.
     Adds,
-    /// Takes something away; called again, takes away nothing more.
+    /// Takes something away or puts another in its place; called again, changes nothing more.
     Removes,
+    /// Takes back what was done before; called again, may take back more.
+    Undoes,
 }
 
 impl Effect {

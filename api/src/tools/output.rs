@@ -19,11 +19,11 @@ pub(crate) fn schema<T: JsonSchema>() -> JsonObject {
     }
 }
 
-/// Drops what says nothing: titles, number formats, and the `null` of fields that are left out when
-/// they have no value.
+/// Drops what says little: titles, number formats, the `null` of fields that are left out when they have
+/// no value, and which fields are always there.
 fn slim(value: &mut Value) {
     let Value::Object(schema) = value else { return };
-    for noise in ["title", "format", "minimum", "maximum", "description"] {
+    for noise in ["title", "format", "minimum", "maximum", "description", "required"] {
         schema.remove(noise);
     }
     if let Some(Value::Array(types)) = schema.get("type")
@@ -39,10 +39,10 @@ fn slim(value: &mut Value) {
             schema.extend(only);
         }
     }
+    let parts = schema.get_mut("properties").and_then(Value::as_object_mut);
+    let parts = parts.into_iter().flat_map(|properties| properties.values_mut());
+    parts.for_each(slim);
     if let Some(items) = schema.get_mut("items") {
         slim(items);
-    }
-    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
-        properties.values_mut().for_each(slim);
     }
 }

@@ -1,12 +1,15 @@
 //! What every argument of every tool refuses. Parsing comes before anything else, so what is refused
 //! here changes nothing.
 
-use super::create_project::CreateProject;
 use super::create_service::CreateService;
 use super::get_service::GetService;
-use super::git_repos::{CreateRepo, GetGitToken, ListRepos};
+use super::get_service_history::GetServiceHistory;
+use super::git_repos::{CreateRepo, DeleteRepo, GetGitToken, ListRepos};
 use super::list_services::ListServices;
+use super::projects::{CreateProject, DeleteProject};
+use super::rollback_service::RollbackService;
 use super::service_actions::{CancelDeployment, DeleteService, RedeployService};
+use super::update_service::UpdateService;
 use super::who_and_where::{ListProjects, ListWorkspaces, Whoami};
 use super::{Catalogue, Tool};
 use proptest::prelude::*;
@@ -42,10 +45,21 @@ fn cases() -> Vec<Case> {
         case::<CreateService>(json!({"name": "site", "repo": "site"})),
         case::<ListServices>(json!({})),
         case::<GetService>(named()),
+        case::<GetServiceHistory>(named()),
+        case::<UpdateService>(named()),
         case::<RedeployService>(named()),
+        case::<RollbackService>(named()),
         case::<CancelDeployment>(json!({"deployment_id": "dep_01jdezx2k7e5m8w3r4t6y9a0bc"})),
         case::<DeleteService>(named()),
+        case::<DeleteProject>(named()),
+        case::<DeleteRepo>(named()),
     ]
+}
+
+/// The tools that take the settings of a service.
+fn with_settings() -> [Case; 2] {
+    let repo = json!({"name": "site", "repo": "site"});
+    [case::<CreateService>(repo.clone()), case::<UpdateService>(repo)]
 }
 
 impl Case {
@@ -139,14 +153,7 @@ fn a_value_of_the_wrong_type_is_answered_with_the_right_one_and_an_example() {
     for case in cases() {
         for (argument, schema) in case.arguments() {
             for value in &values {
-                let fits = match (schema["type"].as_str().unwrap(), value) {
-                    ("string", Value::String(_))
-                    | ("boolean", Value::Bool(_))
-                    | ("array", Value::Array(_)) => true,
-                    ("integer", number) => number.is_u64(),
-                    _ => false,
-                };
-                if fits {
+                if fits(&schema["type"], value) {
                     continue;
                 }
                 let text = case.refuses(&argument, value);
@@ -155,6 +162,21 @@ fn a_value_of_the_wrong_type_is_answered_with_the_right_one_and_an_example() {
                 assert!(shown.iter().any(|hint| text.contains(hint)), "{text}");
             }
         }
+    }
+}
+
+/// Whether a value has the type, or one of the types, that a schema names.
+fn fits(types: &Value, value: &Value) -> bool {
+    if let Value::Array(types) = types {
+        return types.iter().any(|one| fits(one, value));
+    }
+    match (types.as_str().unwrap(), value) {
+        ("string", Value::String(_))
+        | ("boolean", Value::Bool(_))
+        | ("object", Value::Object(_))
+        | ("array", Value::Array(_)) => true,
+        ("integer", number) => number.is_u64(),
+        _ => false,
     }
 }
 
@@ -227,7 +249,6 @@ fn names_are_refused_and_never_repaired() {
 
 #[test]
 fn branches_that_git_or_a_shell_would_misread_are_refused() {
-    let create = case::<CreateService>(json!({"name": "site", "repo": "site"}));
     let too_long = "a".repeat(201);
     for bad in [
         "",
@@ -259,18 +280,22 @@ fn branches_that_git_or_a_shell_would_misread_are_refused() {
         "ma\u{202e}in",
         &too_long,
     ] {
-        create.refuses("branch", &json!(bad));
+        for case in with_settings() {
+            case.refuses("branch", &json!(bad));
+        }
     }
     for good in ["main", "feature/new-site", "v1.2", "dependabot/npm_and_yarn/x-1.0"] {
-        create.with("branch", json!(good)).unwrap();
+        for case in with_settings() {
+            case.with("branch", json!(good)).unwrap();
+        }
     }
 }
 
 #[test]
 fn directories_that_leave_the_tree_or_enter_git_are_refused() {
-    let create = case::<CreateService>(json!({"name": "site", "repo": "site"}));
     let too_long = "a".repeat(256);
-    for argument in ["root_directory", "publish_directory"] {
+    let arguments = ["root_directory", "publish_directory"];
+    for (case, argument) in with_settings().iter().flat_map(|case| arguments.map(|a| (case, a))) {
         for bad in [
             "",
             ".",
@@ -296,17 +321,16 @@ fn directories_that_leave_the_tree_or_enter_git_are_refused() {
             "d\u{202e}ist",
             &too_long,
         ] {
-            create.refuses(argument, &json!(bad));
+            case.refuses(argument, &json!(bad));
         }
         for good in ["dist", "packages/web/dist", "my site/public"] {
-            create.with(argument, json!(good)).unwrap();
+            case.with(argument, json!(good)).unwrap();
         }
     }
 }
 
 #[test]
 fn sizes_and_numbers_out_of_bounds_are_refused() {
-    let create = case::<CreateService>(json!({"name": "site", "repo": "site"}));
     for (argument, bad) in [
         ("port", json!(0)),
         ("port", json!(65_536)),
@@ -319,7 +343,9 @@ fn sizes_and_numbers_out_of_bounds_are_refused() {
         ("build_pack", json!("dockerfile")),
         ("build_pack", json!("Static")),
     ] {
-        create.refuses(argument, &bad);
+        for case in with_settings() {
+            case.refuses(argument, &bad);
+        }
     }
     let list = case::<ListServices>(json!({}));
     list.refuses("limit", &json!(u64::from(u32::MAX) + 1));
@@ -336,8 +362,61 @@ fn another_host_is_answered_with_the_one_that_there_is() {
 }
 
 #[test]
+fn a_hold_has_a_reason_of_one_line_and_nothing_else() {
+    let update = case::<UpdateService>(json!({"name": "site"}));
+    let too_long = "a".repeat(201);
+    for bad in ["", " ", " x", "x ", "a\nb", "a\u{1b}[31mb", "a\u{202e}b", "a\0b", &too_long] {
+        let text = update.with("hold", json!({"reason": bad})).unwrap_err();
+        assert!(text.starts_with("`hold.reason` "), "{text}");
+        assert!(!text.chars().any(char::is_control), "{text:?}");
+    }
+    for bad in [json!({}), json!({"reason": 7}), json!({"reason": "x", "by": "root"})] {
+        assert!(update.with("hold", bad.clone()).unwrap_err().starts_with("`hold."), "{bad}");
+    }
+    update.with("hold", json!({"reason": "waiting for the migration"})).unwrap();
+    update.with("hold", Value::Null).unwrap();
+}
+
+#[test]
+fn variables_to_remove_are_names() {
+    let update = case::<UpdateService>(json!({"name": "site"}));
+    for bad in ["", "a", "A-B", "PORT", "LD_PRELOAD", "A\n", "A=1", "../A"] {
+        let text = update.with("unset_env", json!(["OK", bad])).unwrap_err();
+        assert!(text.starts_with("`unset_env[1]` "), "{text}");
+    }
+    update.with("unset_env", json!(["A", "B_2"])).unwrap();
+}
+
+#[test]
+fn a_commit_is_named_in_full() {
+    let rollback = case::<RollbackService>(json!({"name": "site"}));
+    for argument in ["to_commit", "undo_commit"] {
+        for bad in
+            ["", "3f2c1ab", "HEAD", "main~1", "-1", "--all", &"0".repeat(40), &"A".repeat(40)]
+        {
+            rollback.refuses(argument, &json!(bad));
+        }
+        rollback.with(argument, json!("3f2c1ab9d0e4f5a6b7c8d9e0f1a2b3c4d5e6f7a8")).unwrap();
+    }
+}
+
+#[test]
+fn what_becomes_of_conflicts_is_one_of_three_words() {
+    let rollback = case::<RollbackService>(json!({"name": "site"}));
+    for bad in ["", "Ask", "force", "keep\n", "theirs"] {
+        rollback.refuses("on_conflict", &json!(bad));
+    }
+    for good in ["ask", "restore", "keep"] {
+        rollback.with("on_conflict", json!(good)).unwrap();
+    }
+}
+
+#[test]
 fn a_deployment_id_is_refused_unless_it_can_be_one() {
-    let cancel = case::<CancelDeployment>(json!({}));
+    let cases = [
+        (case::<CancelDeployment>(json!({})), "deployment_id"),
+        (case::<RollbackService>(json!({"name": "site"})), "to_deployment"),
+    ];
     for bad in [
         "",
         "dep_",
@@ -345,7 +424,9 @@ fn a_deployment_id_is_refused_unless_it_can_be_one() {
         "dep_01jdezx2k7e5m8w3r4t6y9a0bC",
         "dep_' OR 1=1 --",
     ] {
-        cancel.refuses("deployment_id", &json!(bad));
+        for (case, argument) in &cases {
+            case.refuses(argument, &json!(bad));
+        }
     }
 }
 

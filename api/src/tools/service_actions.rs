@@ -15,6 +15,8 @@ arguments! {
         project: ProjectName = "default",
         /// Default: the key's.
         workspace: Option<WorkspaceName>,
+        /// Deploy a source commit that somebody has undone, which is refused as `reverted` otherwise.
+        override_revert: bool = false,
     }
 }
 
@@ -26,7 +28,7 @@ impl Tool for RedeployService {
 
     async fn call(self, deployer: &Deployer, caller: &Caller) -> Result<Redeployed, Refusal> {
         let service = whereabouts::service(caller, self.workspace, self.project, self.name)?;
-        deployer.redeploy_service(caller, &service).await
+        deployer.redeploy_service(caller, &service, self.override_revert).await
     }
 }
 

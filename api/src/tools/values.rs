@@ -1,9 +1,10 @@
 //! The types of arguments: the project's nouns, and a few plain ones.
 
 use super::arguments::{Argument, Fault};
+use inkstone_deployer::Change;
 use inkstone_spec::{
-    BranchName, DeploymentId, Memory, Pack, Port, ProjectName, Region, RelativeDir, Replicas,
-    RepoName, ServiceName, SourceHost, Vcpus, WorkspaceName,
+    BranchName, CommitId, DeploymentId, Memory, Pack, Port, ProjectName, Region, RelativeDir,
+    Replicas, RepoName, ServiceName, SourceHost, Vcpus, WorkspaceName,
 };
 use rmcp::model::JsonObject;
 use serde_json::{Value, json};
@@ -49,7 +50,7 @@ macro_rules! nouns {
 
 nouns! {
     || schema([("type", json!("string"))]) =>
-    BranchName, DeploymentId, ProjectName, Region, RelativeDir, RepoName, ServiceName, WorkspaceName,
+    BranchName, CommitId, DeploymentId, ProjectName, Region, RelativeDir, RepoName, ServiceName, WorkspaceName,
 }
 
 /// Arguments that are one of a few words.
@@ -155,6 +156,33 @@ impl Argument for Cursor {
 
     fn parse(given: Value) -> Result<Self, Fault> {
         string::<Self>(given).map(Self)
+    }
+}
+
+/// `null` takes away what may be absent.
+impl<T: Argument> Argument for Change<T> {
+    fn schema() -> JsonObject {
+        let mut schema = T::schema();
+        if let Some(only) = schema.get_mut("type") {
+            *only = json!([only, "null"]);
+        }
+        schema
+    }
+
+    fn allowed() -> String {
+        T::allowed()
+    }
+
+    fn parse(given: Value) -> Result<Self, Fault> {
+        T::parse(given).map(Self::Set)
+    }
+
+    fn absent() -> Option<Self> {
+        Some(Self::Keep)
+    }
+
+    fn null() -> Option<Self> {
+        Some(Self::Clear)
     }
 }
 

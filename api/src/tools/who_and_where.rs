@@ -33,7 +33,7 @@ impl Tool for ListWorkspaces {
     type Answer = Workspaces;
 
     async fn call(self, deployer: &Deployer, caller: &Caller) -> Result<Workspaces, Refusal> {
-        deployer.list_workspaces(caller).await
+        deployer.list_workspaces(caller)
     }
 }
 
@@ -53,6 +53,6 @@ impl Tool for ListProjects {
 
     async fn call(self, deployer: &Deployer, caller: &Caller) -> Result<Projects, Refusal> {
         let workspace = whereabouts::workspace(caller, self.workspace)?;
-        deployer.list_projects(caller, &workspace).await
+        deployer.list_projects(caller, &workspace)
     }
 }

@@ -32,6 +32,7 @@ pub(super) async fn fill(
             source: member.source.clone(),
             source_commit: member.release.source_commit.clone(),
             intent_hash: member.uid.to_string(),
+            override_of: None,
         };
         store.enqueue(&new, now).await?;
         store.lease_next(WORKER, now, LEASE_MS, u32::MAX).await?;

@@ -126,6 +126,7 @@ fn service(
             replicas: Replicas::new(rng.u64(1..=3))?,
             resources: Resources { memory: Memory::Mi256, vcpus: Vcpus::Half },
             hosts: Vec::new(),
+            hold: None,
         },
         release: Some(release(rng, source_commit.clone(), templates)?),
     })

@@ -6,13 +6,13 @@
 //! written is not counted.
 
 use super::Scope;
-use crate::fleet::{Fleet, SEED, actor, open, release};
+use crate::fleet::{Fleet, Member, SEED, actor, open, release};
 use crate::git;
 use crate::table::Row;
 use crate::times::{Times, ms};
 use anyhow::Context as _;
 use fastrand::Rng;
-use inkstone_spec::{CommitId, Release, RepoRef, ServiceRef};
+use inkstone_spec::{CommitId, Digest, Release, RepoRef, ServiceRef};
 use inkstone_state::{Action, Edit, Message, Proposal, StateError, StateRepo, Tool, plan};
 use jiff::Timestamp;
 use std::fs;
@@ -33,25 +33,20 @@ pub(super) fn measure(fleet: &Fleet, scope: Scope) -> anyhow::Result<Vec<Row>> {
         &["clone", "--quiet", "--no-hardlinks", source.as_str(), "clone"],
     )?;
     git::run(&clone, &["status", "--short"])?;
-    let templates =
-        state.main()?.cluster(&fleet.region)?.context("no cluster")?.spec.templates.clone();
     let mut rng = Rng::with_seed(SEED);
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for round in 0..scope.rounds(ROUNDS) {
         let member = rng.choice(&fleet.members).context("the fleet is empty")?.clone();
-        let source_commit: CommitId = format!("{:040x}", rng.u128(1..)).parse()?;
-        let change = Deploy {
-            repo: RepoRef { workspace: member.name.workspace.clone(), repo: member.source.repo },
-            service: member.name,
-            release: release(&mut rng, source_commit, templates.clone())?,
-        };
+        let change = Deploy::of(&mut rng, member, fleet.templates.clone())?;
         let edits = plan::deploy(&state.main()?, &change.service, change.release.clone())?;
         // Neither is always the one that finds the caches warm.
         if round.is_multiple_of(2) {
+            settle();
             ours.push(change.commit(&state)?);
             theirs.push(commit_by_git(&clone, &edits, &change)?);
         } else {
             theirs.push(commit_by_git(&clone, &edits, &change)?);
+            settle();
             ours.push(change.commit(&state)?);
         }
     }
@@ -83,13 +78,23 @@ pub(super) fn measure(fleet: &Fleet, scope: Scope) -> anyhow::Result<Vec<Row>> {
 }
 
 /// A deployment whose image is built.
-struct Deploy {
+pub(super) struct Deploy {
     service: ServiceRef,
     repo: RepoRef,
     release: Release,
 }
 
 impl Deploy {
+    /// One of `member`.
+    pub(super) fn of(rng: &mut Rng, member: Member, templates: Digest) -> anyhow::Result<Self> {
+        let source_commit: CommitId = format!("{:040x}", rng.u128(1..)).parse()?;
+        Ok(Self {
+            repo: RepoRef { workspace: member.name.workspace.clone(), repo: member.source.repo },
+            service: member.name,
+            release: release(rng, source_commit, templates)?,
+        })
+    }
+
     fn message(&self) -> anyhow::Result<Message> {
         Ok(Message {
             action: Action::Deploy {
@@ -104,9 +109,9 @@ impl Deploy {
         })
     }
 
-    fn commit(&self, state: &StateRepo) -> anyhow::Result<Duration> {
+    /// Commits it, and tells how long that took.
+    pub(super) fn commit(&self, state: &StateRepo) -> anyhow::Result<Duration> {
         let message = self.message()?;
-        settle();
         let start = Instant::now();
         let committed = state.commit(Timestamp::now(), |snapshot| {
             let edits = plan::deploy(snapshot, &self.service, self.release.clone())?;

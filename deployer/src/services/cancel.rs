@@ -1,6 +1,6 @@
 //! Cancelling a deployment before its commit.
 
-use super::view;
+use super::{arguments, summary};
 use crate::{Action, Caller, Cancelled, Deployer, Refusal, now_ms};
 use inkstone_spec::{DeploymentId, WorkspaceName};
 use inkstone_store::Cancel;
@@ -39,10 +39,10 @@ impl Deployer {
         Ok(Cancelled {
             outcome,
             next: format!(
-                "Call get_service with name \"{}\" to see what it runs.",
-                deployment.service.service
+                "Call get_service with {} to see what it runs.",
+                arguments(&deployment.service)
             ),
-            deployment: view(&deployment, None),
+            deployment: summary(&deployment),
         })
     }
 }

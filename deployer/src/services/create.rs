@@ -1,18 +1,17 @@
 //! Creating a service: one commit with its intent, sealed env and host claims; then its first
 //! deployment, if its branch has a commit.
 
-use super::{existing_service, short, url, view};
+use super::{arguments, env, existing_service, short, summary, url};
 use crate::projects::{existing_project, existing_workspace, within_quota};
 use crate::services::names_in;
 use crate::{Action, Caller, Deployer, Refusal, ServiceCreated};
-use inkstone_secrets::{EnvFile, seal};
 use inkstone_spec::{
-    ApiVersion, BranchName, Build, EnvKey, EnvValue, MAX_ENV_KEYS, Memory, Port, Region, Replicas,
-    RepoName, RepoRef, Resources, Service, ServiceKind, ServiceMetadata, ServiceRef, ServiceSpec,
-    ServiceUid, Source, SourceHost, Trigger, Vcpus,
+    ApiVersion, BranchName, Build, EnvKey, EnvValue, Memory, Port, Region, Replicas, RepoName,
+    RepoRef, Resources, Service, ServiceKind, ServiceMetadata, ServiceRef, ServiceSpec, ServiceUid,
+    Source, SourceHost, Trigger, Vcpus,
 };
 use inkstone_state::{Action as StateAction, Message, Proposal, Snapshot, plan};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -63,6 +62,7 @@ impl CreateService {
                 replicas: self.replicas,
                 resources: Resources { memory: self.memory, vcpus: self.vcpus },
                 hosts: Vec::new(),
+                hold: None,
             },
             release: None,
         }
@@ -78,13 +78,12 @@ impl Deployer {
     ) -> Result<ServiceCreated, Refusal> {
         let name = request.service.clone();
         caller.may(Action::Deploy, &name.workspace)?;
-        let workspace = name.workspace.clone();
-        self.with_state(move |state| existing_workspace(&state.main()?, &workspace).map(drop))
-            .await?;
+        self.read_state(|snapshot| existing_workspace(snapshot, &name.workspace).map(drop))?;
         let repo = RepoRef { workspace: name.workspace.clone(), repo: request.repo.clone() };
+        let stays = self.inner.repo_names.read().await;
         self.existing_repo(&repo).await?;
         self.refuse_duplicate(&name).await?;
-        check_env(&request.env)?;
+        env::check(&request.env)?;
 
         let (caller_, identities) = (caller.clone(), Arc::clone(&self.inner.identities));
         let (commit, files, url) = self
@@ -102,14 +101,10 @@ impl Deployer {
                     within_quota("services", count, workspace.spec.quota.services)?;
                     for host in plan::hosts(snapshot, &region, &intent)? {
                         if snapshot.host(&host)?.is_some() {
-                            return Err(Refusal::new(
-                                "host_taken",
-                                format!("The host {host} belongs to another service."),
-                                "Choose another service name.",
-                            ));
+                            return Err(Refusal::host_taken(&host));
                         }
                     }
-                    let env = sealed(snapshot, &region, &request.env, &identities)?;
+                    let env = env::seal(snapshot, &region, None, &request.env, &identities)?;
                     Ok(Some(Proposal {
                         message: Message {
                             action: StateAction::CreateService(name.clone()),
@@ -127,6 +122,7 @@ impl Deployer {
                 Ok((committed.commit, files, url))
             })
             .await?;
+        drop(stays);
 
         let branch = &files.service.spec.source.branch;
         let head = self.inner.repos.branch_head(&repo, branch).await?;
@@ -138,32 +134,45 @@ impl Deployer {
         };
         let next = match &deployment {
             Some(_) => format!(
-                "Call get_service with name \"{}\" until its deployment is committed.",
-                name.service
+                "Call get_service with {} until its deployment is committed.",
+                arguments(&name)
             ),
-            None => format!("Push to {} branch {branch}: that deploys it.", repo.repo),
+            None => self.without_a_branch(&repo, branch).await?,
         };
         Ok(ServiceCreated {
             service: short(&name),
             commit: commit.to_string(),
             url,
-            deployment: deployment.map(|deployment| view(&deployment, None)),
+            deployment: deployment.as_ref().map(summary),
             next,
+        })
+    }
+
+    /// What to do about a service whose branch has no commit.
+    async fn without_a_branch(
+        &self,
+        repo: &RepoRef,
+        branch: &BranchName,
+    ) -> Result<String, Refusal> {
+        let others = self.inner.repos.branches(repo).await?;
+        Ok(match others.first() {
+            None => format!("Push to {} branch {branch}: that deploys it.", repo.repo),
+            Some((other, _)) => format!(
+                "Repo {} has no branch {branch}, but {other}: push HEAD:{branch}, or call update_service with branch \"{other}\".",
+                repo.repo
+            ),
         })
     }
 
     /// Answers a duplicate with what is there, before anything is planned.
     async fn refuse_duplicate(&self, name: &ServiceRef) -> Result<(), Refusal> {
-        let wanted = name.clone();
-        let existing =
-            self.with_state(move |state| Ok(state.main()?.service(&wanted)?.is_some())).await?;
-        if !existing {
+        if !self.read_state(|snapshot| Ok(snapshot.intent(name)?.is_some()))? {
             return Ok(());
         }
         let latest = self.inner.store.latest(name).await?;
         let state = serde_json::json!({
             "service": short(name),
-            "deployment": latest.map(|deployment| view(&deployment, None)),
+            "deployment": latest.as_ref().map(summary),
         });
         Err(taken(name).with_state(Some(state)))
     }
@@ -186,34 +195,4 @@ fn refuse_other_region(wanted: Option<&Region>, region: &Region) -> Result<(), R
         )),
         _ => Ok(()),
     }
-}
-
-fn check_env(env: &BTreeMap<EnvKey, EnvValue>) -> Result<(), Refusal> {
-    let bytes: usize = env.values().map(|value| value.expose().len()).sum();
-    if env.len() > MAX_ENV_KEYS || bytes > EnvValue::MAX_TOTAL_BYTES {
-        return Err(Refusal::new(
-            "env_too_large",
-            format!("{} environment variables with {bytes} bytes in all.", env.len()),
-            format!(
-                "Use at most {MAX_ENV_KEYS} variables and {} bytes.",
-                EnvValue::MAX_TOTAL_BYTES
-            ),
-        ));
-    }
-    Ok(())
-}
-
-/// The env, sealed to whoever the cluster names.
-fn sealed(
-    snapshot: &Snapshot,
-    region: &Region,
-    env: &BTreeMap<EnvKey, EnvValue>,
-    identities: &inkstone_secrets::Identities,
-) -> Result<Option<EnvFile>, Refusal> {
-    let cluster = snapshot.cluster(region)?.ok_or_else(|| {
-        Refusal::internal("a region has no cluster", &format!("clusters/{region}/cluster.yaml"))
-    })?;
-    let recipients: BTreeSet<_> = cluster.spec.recipients.iter().cloned().collect();
-    seal(None, env, identities, &recipients, jiff::Timestamp::now())
-        .map_err(|error| Refusal::internal("the environment could not be sealed", &error))
 }

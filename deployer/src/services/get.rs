@@ -1,9 +1,8 @@
 //! Everything about one service.
 
-use super::{existing_service, url, view};
-use crate::{Action, Caller, Deployer, EnvVarView, Refusal, ReleaseView, RuntimeView, ServiceView};
-use inkstone_secrets::open;
-use inkstone_spec::{DeploymentStatus, ServiceRef};
+use super::{arguments, env, existing_service, release_view, url, view};
+use crate::{Action, Caller, Deployer, EnvVarView, HoldView, Refusal, RuntimeView, ServiceView};
+use inkstone_spec::{DeploymentStatus, Hold, ServiceRef};
 use inkstone_state::ServiceFiles;
 use inkstone_store::Deployment;
 
@@ -47,18 +46,16 @@ impl Deployer {
             }
             _ => None,
         };
-        let (wanted, deployer) = (name.clone(), self.clone());
-        self.with_state(move |state| {
-            let snapshot = state.main()?;
-            let files = existing_service(&snapshot, &wanted)?;
+        self.read_state(|snapshot| {
+            let files = existing_service(snapshot, name)?;
             // A deployment of an earlier service of the same name is not this one's.
             let latest = latest.filter(|d| d.service_uid == files.service.metadata.uid);
             let spec = &files.service.spec;
-            let next = next(latest.as_ref(), &wanted);
+            let next = next(latest.as_ref(), spec.hold.as_ref(), name);
             Ok(ServiceView {
-                name: wanted.service.to_string(),
-                project: wanted.project.to_string(),
-                workspace: wanted.workspace.to_string(),
+                name: name.service.to_string(),
+                project: name.project.to_string(),
+                workspace: name.workspace.to_string(),
                 region: files.region.to_string(),
                 repo: spec.source.repo.to_string(),
                 branch: spec.source.branch.to_string(),
@@ -66,37 +63,30 @@ impl Deployer {
                 replicas: spec.replicas.get(),
                 memory: spec.resources.memory.to_string(),
                 vcpus: spec.resources.vcpus.to_string(),
-                url: url(&snapshot, &files.region, &files.service)?,
+                url: url(snapshot, &files.region, &files.service)?,
                 hosts: spec.hosts.iter().map(ToString::to_string).collect(),
+                hold: spec.hold.as_ref().map(HoldView::from),
                 deployment: latest.map(|deployment| view(&deployment, logs)),
-                release: files.service.release.as_ref().map(|release| ReleaseView {
-                    deployment: release.deployment.to_string(),
-                    source_commit: release.source_commit.to_string(),
-                    image: release.image.to_string(),
-                    port: files.service.effective_port().unwrap_or(release.port).get(),
-                }),
+                release: release_view(&files.service),
                 runtime: RuntimeView {
                     status: "not_observed",
                     message: "No cluster is connected: a deployment ends at committed.".to_owned(),
                 },
-                env_vars: deployer.env_vars(&files, show.include_env)?,
+                env_vars: self.env_vars(&files, show.include_env)?,
                 commit: snapshot.commit().map(ToString::to_string).unwrap_or_default(),
                 next,
             })
         })
-        .await
     }
 
     fn env_vars(&self, files: &ServiceFiles, values: bool) -> Result<Vec<EnvVarView>, Refusal> {
-        let Some(env) = &files.env else { return Ok(Vec::new()) };
+        let Some(sealed) = &files.env else { return Ok(Vec::new()) };
         if !values {
             let name =
                 |key: &inkstone_spec::EnvKey| EnvVarView { key: key.to_string(), value: None };
-            return Ok(env.keys().map(name).collect());
+            return Ok(sealed.keys().map(name).collect());
         }
-        let opened = open(env, &self.inner.identities)
-            .map_err(|error| Refusal::internal("the environment could not be opened", &error))?;
-        Ok(opened
+        Ok(env::open(Some(sealed), &self.inner.identities)?
             .into_iter()
             .map(|(key, value)| EnvVarView {
                 key: key.to_string(),
@@ -106,11 +96,17 @@ impl Deployer {
     }
 }
 
-fn next(latest: Option<&Deployment>, name: &ServiceRef) -> String {
+fn next(latest: Option<&Deployment>, hold: Option<&Hold>, name: &ServiceRef) -> String {
     match latest.map(|deployment| deployment.status) {
+        Some(DeploymentStatus::Queued) if hold.is_some() => {
+            "The deployment waits until the hold is lifted with update_service.".to_owned()
+        }
+        _ if hold.is_some() => {
+            "Nothing is deployed until the hold is lifted with update_service.".to_owned()
+        }
         None => "Push to its branch: that deploys it.".to_owned(),
         Some(status) if status.is_pending() => {
-            format!("Call get_service with name \"{}\" again until it is committed.", name.service)
+            format!("Call get_service with {} again until it is committed.", arguments(name))
         }
         Some(DeploymentStatus::Failed) => {
             "Read the error, push a fix or call redeploy_service; deploy_log_lines shows the build log.".to_owned()

@@ -1,10 +1,11 @@
 //! The services of a workspace.
 
-use super::{names_in, short, url};
-use crate::page::cut;
+use super::{short, url};
+use crate::page::PageRequest;
 use crate::projects::{existing_project, existing_workspace};
 use crate::{Action, Caller, Deployer, Refusal, ServiceSummary, Services};
-use inkstone_spec::{ProjectName, ProjectRef, ServiceRef, WorkspaceName};
+use inkstone_spec::{ProjectName, ProjectRef, ServiceRef, ServiceUid, WorkspaceName};
+use inkstone_state::Snapshot;
 use std::collections::HashMap;
 
 impl Deployer {
@@ -18,51 +19,71 @@ impl Deployer {
         limit: Option<u32>,
     ) -> Result<Services, Refusal> {
         caller.may(Action::Read, workspace)?;
-        let (workspace, project) = (workspace.clone(), project.cloned());
-        let cursor = cursor.map(str::to_owned);
-        let page = self
-            .with_state(move |state| {
-                let snapshot = state.main()?;
-                existing_workspace(&snapshot, &workspace)?;
-                let mut names = match project {
-                    Some(project) => {
-                        let project = ProjectRef { workspace, project };
-                        existing_project(&snapshot, &project)?;
-                        snapshot.services(&project)?
-                    }
-                    None => names_in(&snapshot, &workspace)?,
-                };
-                names.sort_by_cached_key(short);
-                let page = cut(names, short, cursor.as_deref(), limit)?;
-                let mut services = Vec::new();
-                for name in page.items {
-                    let Some((region, service)) = snapshot.intent(&name)? else { continue };
-                    let summary = ServiceSummary {
-                        name: name.service.to_string(),
-                        project: name.project.to_string(),
-                        repo: service.spec.source.repo.to_string(),
-                        url: url(&snapshot, &region, &service)?,
-                        status: None,
-                    };
-                    services.push((name, summary));
+        let asked = PageRequest::parse(cursor, limit)?;
+        let (services, next_cursor) = self.read_state(|snapshot| {
+            existing_workspace(snapshot, workspace)?;
+            let projects = match project {
+                Some(project) => {
+                    let project =
+                        ProjectRef { workspace: workspace.clone(), project: project.clone() };
+                    existing_project(snapshot, &project)?;
+                    vec![project]
                 }
-                Ok((services, page.next_cursor))
-            })
-            .await?;
-        let (services, next_cursor) = page;
-        let names: Vec<ServiceRef> = services.iter().map(|(name, _)| name.clone()).collect();
-        let latest: HashMap<ServiceRef, &'static str> = self
-            .inner
-            .store
-            .latest_for(&names)
-            .await?
-            .into_iter()
-            .map(|deployment| (deployment.service, deployment.status.as_str()))
+                None => snapshot.projects(workspace)?,
+            };
+            let names = names_after(snapshot, projects, asked.after.as_deref());
+            let page = asked.cut(names, |name| name.as_ref().map(short).unwrap_or_default());
+            let mut services = Vec::with_capacity(page.items.len());
+            for name in page.items {
+                let name = name?;
+                let Some((region, service)) = snapshot.intent(&name)? else { continue };
+                let summary = ServiceSummary {
+                    name: name.service.to_string(),
+                    project: name.project.to_string(),
+                    repo: service.spec.source.repo.to_string(),
+                    url: url(snapshot, &region, &service)?,
+                    status: None,
+                };
+                services.push((name, service, summary));
+            }
+            Ok((services, page.next_cursor))
+        })?;
+        let names: Vec<ServiceRef> = services.iter().map(|(name, ..)| name.clone()).collect();
+        let latest = self.inner.store.latest_for(&names).await?;
+        let latest: HashMap<&ServiceUid, &'static str> = latest
+            .iter()
+            .map(|deployment| (&deployment.service_uid, deployment.status.as_str()))
             .collect();
         let services = services
             .into_iter()
-            .map(|(name, summary)| ServiceSummary { status: latest.get(&name).copied(), ..summary })
+            .map(|(_, service, summary)| {
+                // A deployment of an earlier service of the same name is not this one's.
+                ServiceSummary { status: latest.get(&service.metadata.uid).copied(), ..summary }
+            })
             .collect();
         Ok(Services { services, next_cursor })
     }
+}
+
+/// The services of these projects by project and name, from the one after `after` on, looked up as they
+/// are asked for.
+fn names_after<'a>(
+    snapshot: &'a Snapshot,
+    mut projects: Vec<ProjectRef>,
+    after: Option<&'a str>,
+) -> impl Iterator<Item = Result<ServiceRef, Refusal>> + 'a {
+    let (project, service) = after.and_then(|key| key.split_once('/')).unwrap_or_default();
+    projects.sort_unstable();
+    let projects = projects.into_iter().skip_while(move |known| known.project.as_str() < project);
+    let services = projects.flat_map(|project| match snapshot.services(&project) {
+        Ok(mut names) => {
+            names.sort_unstable();
+            names.into_iter().map(Ok).collect()
+        }
+        Err(error) => vec![Err(error.into())],
+    });
+    services.skip_while(move |name| {
+        name.as_ref()
+            .is_ok_and(|name| (name.project.as_str(), name.service.as_str()) <= (project, service))
+    })
 }

@@ -16,8 +16,8 @@ pub use project::{
     Isolation, Project, ProjectKind, ProjectMetadata, ProjectQuota, ProjectRelease, ProjectSpec,
 };
 pub use service::{
-    Build, Pack, Release, Resources, Service, ServiceKind, ServiceMetadata, ServiceSpec, Source,
-    SourceHost,
+    Build, Hold, Pack, Release, Resources, Service, ServiceKind, ServiceMetadata, ServiceSpec,
+    Source, SourceHost,
 };
 pub use workspace::{Workspace, WorkspaceKind, WorkspaceMetadata, WorkspaceQuota, WorkspaceSpec};
 

@@ -3,8 +3,9 @@
 use super::{ApiVersion, kind};
 use crate::size::choice;
 use crate::{
-    BranchName, CommitId, DeploymentId, Digest, Hostname, Memory, Port, ProjectName, RelativeDir,
-    Replicas, RepoName, ServiceName, ServiceRef, ServiceUid, UserId, Vcpus, WorkspaceName,
+    BranchName, CommitId, DeploymentId, Digest, HoldReason, Hostname, KeyName, Memory, Port,
+    ProjectName, RelativeDir, Replicas, RepoName, ServiceName, ServiceRef, ServiceUid, UserId,
+    UtcTime, Vcpus, WorkspaceName,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -71,6 +72,9 @@ pub struct ServiceSpec {
     /// Hosts beside the default one.
     #[serde(default)]
     pub hosts: Vec<Hostname>,
+    /// Keeps the service where it is until it is lifted: nothing is deployed, and what runs goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
 }
 
 /// A branch of a source repository.
@@ -125,6 +129,18 @@ pub struct Resources {
     pub memory: Memory,
     /// CPU, in cores.
     pub vcpus: Vcpus,
+}
+
+/// Why nothing is deployed to a service for now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Hold {
+    /// Why.
+    pub reason: HoldReason,
+    /// Who put it on hold.
+    pub by: KeyName,
+    /// Since when.
+    pub since: UtcTime,
 }
 
 /// What the last deploy made.

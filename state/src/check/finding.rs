@@ -31,6 +31,8 @@ pub enum Rule {
     Removal,
     /// A push only adds to `main`.
     Push,
+    /// Who pushes may change the file.
+    Permission,
 }
 
 impl Rule {
@@ -49,6 +51,7 @@ impl Rule {
             Self::Sealed => "sealed",
             Self::Removal => "removal",
             Self::Push => "push",
+            Self::Permission => "permission",
         }
     }
 
@@ -69,7 +72,7 @@ impl Rule {
             }
             Self::Trailer => "Trailers are Inkstone's to write; commit without them.",
             Self::Rendered => {
-                "Run `inkstone render --repo .` and commit what it writes, or revert the hand edit."
+                "Change the intent instead, and leave its manifests as they were: they are rendered after the push. `inkstone render --repo .` shows what they will be."
             }
             Self::Named => "Restore what is named, or stop naming it.",
             Self::Sealed => {
@@ -79,6 +82,9 @@ impl Rule {
                 "If the removal is meant, add the trailer `Allow-Removal: yes` to the last commit."
             }
             Self::Push => "Push fast-forward commits to main only: git pull --rebase && git push.",
+            Self::Permission => {
+                "Push with a key that has the scope `admin`, or leave the file to somebody who has one."
+            }
         }
     }
 }
@@ -166,7 +172,7 @@ pub(super) fn in_order(mut findings: Vec<Finding>) -> Vec<Finding> {
 }
 
 /// What a file says, or `None` where it says nothing that can be read: another check reports it.
-pub(super) fn if_readable<T>(read: Result<Option<T>, StateError>) -> Result<Option<T>, StateError> {
+pub(crate) fn if_readable<T>(read: Result<Option<T>, StateError>) -> Result<Option<T>, StateError> {
     match read {
         Ok(value) => Ok(value),
         Err(error) => Finding::from_error(error, &"").map(|_| None),

@@ -1,11 +1,11 @@
 //! What a new head changes in a tree that was checked before: by induction the whole tree holds when
 //! the old one did and what changed does, with everything that what changed was or is named by.
 
-use super::diff::diff;
+use super::diff::{Changed, diff};
 use super::finding::{Finding, Rule, if_readable};
 use super::owners::Inspector;
 use super::scope::Scope;
-use super::tree::{check_tree, layout_path};
+use super::tree::{inspect_tree, layout_path};
 use crate::{Snapshot, StateError, plan};
 use inkstone_spec::{Hostname, StatePath};
 
@@ -18,14 +18,36 @@ pub fn check_head(
     new: &Snapshot,
     allows_removal: bool,
 ) -> Result<Vec<Finding>, StateError> {
-    let files = match diff(new.objects(), Some(old.tree()), new.tree()) {
-        Ok(files) => files,
-        Err(error) => return Ok(vec![Finding::from_error(error, &"the tree")?]),
-    };
+    Ok(inspect_head(old, new, allows_removal)?.findings())
+}
+
+/// Looks at what the tree of `new` changed in the one of `old`, which passed.
+pub(super) fn inspect_head<'a>(
+    old: &Snapshot,
+    new: &'a Snapshot,
+    allows_removal: bool,
+) -> Result<Inspector<'a>, StateError> {
+    match diff(new.objects(), Some(old.tree()), new.tree()) {
+        Ok(files) => inspect_changed(old, new, &files, allows_removal),
+        Err(error) => {
+            let mut inspector = Inspector::new(new);
+            inspector.findings.push(Finding::from_error(error, &"the tree")?);
+            Ok(inspector)
+        }
+    }
+}
+
+/// The same, where it is known which files differ.
+pub(super) fn inspect_changed<'a>(
+    old: &Snapshot,
+    new: &'a Snapshot,
+    files: &[Changed],
+    allows_removal: bool,
+) -> Result<Inspector<'a>, StateError> {
     let mut scope = Scope::default();
     let mut inspector = Inspector::new(new);
     let mut removed = Vec::new();
-    for file in &files {
+    for file in files {
         if let Some(path) = layout_path(file, &mut inspector.findings) {
             scope.add(&path);
             if file.new.is_none() {
@@ -38,12 +60,12 @@ pub fn check_head(
     }
     if scope.platform {
         // Whatever the rest of the tree depends on may have changed; this finds the same again.
-        inspector.findings.extend(check_tree(new)?);
-        return Ok(inspector.findings());
+        inspect_tree(&mut inspector)?;
+    } else {
+        widen(&mut scope, old, new)?;
+        scope.inspect(&mut inspector)?;
     }
-    widen(&mut scope, old, new)?;
-    scope.inspect(&mut inspector)?;
-    Ok(inspector.findings())
+    Ok(inspector)
 }
 
 fn check_removal(
@@ -72,7 +94,7 @@ fn check_removal(
 /// Adds what may break although none of its own files changed.
 fn widen(scope: &mut Scope, old: &Snapshot, new: &Snapshot) -> Result<(), StateError> {
     // A project's settings show in its services' manifests.
-    for (region, project) in &scope.projects {
+    for (region, project) in &scope.parents {
         let services = new.services_in(region, project)?;
         scope.services.extend(services.into_iter().map(|service| (region.clone(), service)));
     }
@@ -88,8 +110,8 @@ fn widen(scope: &mut Scope, old: &Snapshot, new: &Snapshot) -> Result<(), StateE
     }
     // A host that a service had may be claimed for it still.
     for (_, name) in &scope.services {
-        if let Some(files) = if_readable(old.service(name))? {
-            let hosts = plan::hosts(old, &files.region, &files.service).map(Some);
+        if let Some((region, service)) = if_readable(old.intent(name))? {
+            let hosts = plan::hosts(old, &region, &service).map(Some);
             scope.hosts.extend(if_readable(hosts)?.into_iter().flatten());
         }
     }

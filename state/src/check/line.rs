@@ -1,47 +1,86 @@
 //! The commits between two heads: each for what it touches, and the last one as a head.
 
+use super::commit::examine;
 use super::finding::{Finding, Rule, in_order};
-use super::{check_commit, check_head};
-use crate::StateError;
-use crate::history::{Commit, commit_id, read_commit};
-use crate::objects::Objects;
-use gix::ObjectId;
-use std::sync::Arc;
+use super::handmade::handmade;
+use super::head::inspect_head;
+use crate::history::{Commit, Walk};
+use crate::push::Reach;
+use crate::{Snapshot, StateError};
+use inkstone_spec::{CommitId, Owner};
+use std::collections::BTreeSet;
 
-/// Checks that `new` continues `old`, whose tree passed, by at most `limit` lawful commits.
-pub(crate) fn check_line(
-    objects: &Arc<Objects>,
-    old: ObjectId,
-    new: ObjectId,
+/// What the commits between two heads are found to be.
+#[derive(Debug, Default)]
+pub struct Line {
+    /// What breaks a law.
+    pub findings: Vec<Finding>,
+    /// Manifests at the head that are not what their intent renders to, though lawfully so.
+    stale: Vec<(Owner, Finding)>,
+}
+
+impl Line {
+    fn refused(finding: Finding) -> Self {
+        Self { findings: vec![finding], stale: Vec::new() }
+    }
+
+    /// Whose manifests Inkstone has to render before anybody acts on the head.
+    pub fn stale(&self) -> BTreeSet<Owner> {
+        self.stale.iter().map(|(owner, _)| owner.clone()).collect()
+    }
+}
+
+/// Looks at the commits by which `new` continues `old`, whose tree passed: at most `limit` lawful ones,
+/// of which those that are not Inkstone's own stay within `reach`. Manifests may be stale, not written
+/// by hand.
+pub fn inspect_line(
+    old: &Snapshot,
+    new: &Snapshot,
     limit: usize,
-) -> Result<Vec<Finding>, StateError> {
+    reach: Reach,
+) -> Result<Line, StateError> {
     let mut commits: Vec<Commit> = Vec::new();
-    let mut next = new;
-    while next != old {
-        if commits.len() == limit {
-            return Ok(vec![Finding::of(Rule::Push, format!("brings more than {limit} commits"))]);
+    let mut walk = Walk::from(new)?;
+    loop {
+        let commit = walk.next().transpose()?;
+        if commit.as_ref().map(|commit| &commit.id) == old.commit() {
+            break;
         }
-        let commit = read_commit(objects, next)?;
-        let parent = commit.parents.first().copied();
-        commits.push(commit);
-        let Some(parent) = parent else {
-            let old = commit_id(old)?;
-            let why = format!("does not continue {old}: it would drop or rewrite commits");
-            return Ok(vec![Finding::of(Rule::Push, why)]);
+        let why = match commit {
+            Some(commit) if commits.len() < limit => {
+                commits.push(commit);
+                continue;
+            }
+            Some(_) => format!("brings more than {limit} commits"),
+            None => {
+                let old = old.commit().map_or("", CommitId::as_str);
+                format!("does not continue {old}: it would drop or rewrite commits")
+            }
         };
-        next = parent;
+        return Ok(Line::refused(Finding::of(Rule::Push, why)));
     }
-    let base = read_commit(objects, old)?.snapshot;
-    let mut findings = Vec::new();
-    let mut parent = &base;
-    for commit in commits.iter().rev() {
-        findings.extend(check_commit(commit, Some(parent))?);
-        parent = &commit.snapshot;
+    let (mut findings, mut brought) = (Vec::new(), Vec::with_capacity(commits.len()));
+    for (at, commit) in commits.iter().enumerate() {
+        let parent = commits.get(at + 1).map_or(old, |parent| &parent.snapshot);
+        let examined = examine(commit, Some(parent))?;
+        if !examined.brought.own {
+            let beyond = examined.paths.iter().filter(|path| !reach.covers(path));
+            findings.extend(beyond.map(|path| {
+                Finding::at(Rule::Permission, path, "needs the scope `admin` to be changed")
+                    .in_commit(&commit.id)
+            }));
+        }
+        findings.extend(examined.findings);
+        brought.push(examined.brought);
     }
+    findings.extend(handmade(new.objects(), brought)?);
+    let mut stale = Vec::new();
     if let Some(head) = commits.first() {
-        let mut found = check_head(&base, &head.snapshot, head.message.allows_removal)?;
+        let inspector = inspect_head(old, &head.snapshot, head.message.allows_removal)?;
+        let (mut found, left) = inspector.findings_and_stale();
         found.retain(|finding| !findings.iter().any(|known| known.is_same_fault(finding)));
         findings.extend(found);
+        stale = left;
     }
-    Ok(in_order(findings))
+    Ok(Line { findings: in_order(findings), stale })
 }

@@ -1,21 +1,27 @@
 //! The laws of the state repo, as checks: of one commit for what it touches, of a whole tree, and of
 //! what a new head changes in a tree that was checked before.
 
+mod action;
 mod claim;
 mod commit;
 mod diff;
 mod finding;
+mod handmade;
 mod head;
 mod line;
 mod owners;
 mod scope;
 mod tree;
 
-pub(crate) use claim::is_vouched_for;
+pub(crate) use claim::{is_vouched_for, says_inkstones};
 pub use commit::check_commit;
+pub(crate) use commit::examine;
+pub(crate) use diff::diff;
+pub(crate) use finding::if_readable;
 pub use finding::{Finding, Rule};
+pub(crate) use handmade::{Brought, handmade};
 pub use head::check_head;
-pub(crate) use line::check_line;
+pub use line::{Line, inspect_line};
 pub use tree::check_tree;
 
 use gix::ObjectId;

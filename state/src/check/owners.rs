@@ -4,26 +4,50 @@ use super::finding::{Finding, Rule, in_order};
 use super::is_blob;
 use crate::{Snapshot, StateError, plan};
 use gix::ObjectId;
+use gix::objs::Kind;
 use inkstone_spec::{
-    Digest, FileName, Hostname, ProjectRef, Region, Service, ServiceRef, StatePath, WorkspaceName,
+    Digest, FileName, Hostname, Owner, ProjectRef, Region, Service, ServiceRef, StatePath,
+    WorkspaceName,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Display;
 
 /// Collects findings about one snapshot.
 pub(crate) struct Inspector<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) findings: Vec<Finding>,
+    /// Manifests that are not what their intent renders to, and whose they are.
+    stale: Vec<(Owner, Finding)>,
+    /// Hosts whose claims were found to agree with the services that list them.
+    agreed: HashSet<Hostname>,
 }
 
 impl<'a> Inspector<'a> {
     pub(crate) fn new(snapshot: &'a Snapshot) -> Self {
-        Self { snapshot, findings: Vec::new() }
+        Self { snapshot, findings: Vec::new(), stale: Vec::new(), agreed: HashSet::new() }
     }
 
-    /// What was found, sorted, each once.
-    pub(crate) fn findings(self) -> Vec<Finding> {
+    /// Takes over what another found in the same snapshot.
+    pub(super) fn absorb(&mut self, other: Self) {
+        self.findings.extend(other.findings);
+        self.stale.extend(other.stale);
+        self.agreed.extend(other.agreed);
+    }
+
+    /// Whether a host's claim and the service that lists it were found to agree.
+    pub(super) fn has_agreed(&self, host: &Hostname) -> bool {
+        self.agreed.contains(host)
+    }
+
+    /// What was found, sorted, each once; manifests that are not what their intent renders to among it.
+    pub(crate) fn findings(mut self) -> Vec<Finding> {
+        self.findings.extend(self.stale.into_iter().map(|(_, finding)| finding));
         in_order(self.findings)
+    }
+
+    /// What was found beside manifests that are not what their intent renders to; and whose those are.
+    pub(super) fn findings_and_stale(self) -> (Vec<Finding>, Vec<(Owner, Finding)>) {
+        (in_order(self.findings), self.stale)
     }
 
     pub(crate) fn add(&mut self, rule: Rule, path: impl Display, message: impl Into<String>) {
@@ -106,10 +130,8 @@ impl<'a> Inspector<'a> {
         let Some(project) = found else {
             if !self.snapshot.services_in(region, name)?.is_empty() {
                 self.add(Rule::Removal, &path, "the project has services but no project.yaml");
-            } else if !present.is_empty() {
-                self.add(Rule::Rendered, &path, "manifests are left of a project that is gone");
             }
-            return Ok(());
+            return self.same(&Owner::Project(name.clone()), &dir, &BTreeMap::new(), present);
         };
         if project.metadata.project_ref() != *name {
             self.add(Rule::Parses, &path, "metadata does not agree with the path");
@@ -123,8 +145,7 @@ impl<'a> Inspector<'a> {
         }
         let rendered = self.snapshot.render_project(region, &project);
         let Some(rendered) = self.take(&path, rendered)? else { return Ok(()) };
-        self.same(&dir, &rendered, present);
-        Ok(())
+        self.same(&Owner::Project(name.clone()), &dir, &rendered, present)
     }
 
     pub(crate) fn service(&mut self, region: &Region, name: &ServiceRef) -> Result<(), StateError> {
@@ -136,10 +157,10 @@ impl<'a> Inspector<'a> {
         let Some(env) = self.take(&path, env)? else { return Ok(()) };
         let present = self.snapshot.manifests(&dir)?;
         let Some(service) = found else {
-            if !present.is_empty() || env.is_some() {
-                self.add(Rule::Named, &path, "files are left of a service that is gone");
+            if env.is_some() {
+                self.add(Rule::Named, &path, "the env is left of a service that is gone");
             }
-            return Ok(());
+            return self.same(&Owner::Service(name.clone()), &dir, &BTreeMap::new(), present);
         };
         if service.metadata.service_ref() != *name {
             self.add(Rule::Parses, &path, "metadata does not agree with the path");
@@ -155,8 +176,7 @@ impl<'a> Inspector<'a> {
         self.hosts_of(region, &service)?;
         let rendered = self.snapshot.render_service(region, &service, env.as_deref());
         let Some(rendered) = self.take(&path, rendered)? else { return Ok(()) };
-        self.same(&dir, &rendered, present);
-        Ok(())
+        self.same(&Owner::Service(name.clone()), &dir, &rendered, present)
     }
 
     /// Names do not say a region, so each is used in one only.
@@ -197,6 +217,9 @@ impl<'a> Inspector<'a> {
                     self.add(Rule::Host, &path, format!("host {host} is claimed by {owner}"));
                 }
                 Some(None) => self.add(Rule::Host, &path, format!("host {host} has no claim")),
+                Some(Some(claim)) if claim.metadata.name == *host => {
+                    self.agreed.insert(host.clone());
+                }
                 _ => {}
             }
         }
@@ -211,9 +234,10 @@ impl<'a> Inspector<'a> {
             self.add(Rule::Parses, &path, "metadata.name does not agree with the path");
         }
         let owner = claim.spec.service_ref();
-        let service = self.snapshot.service(&owner);
+        let service = self.snapshot.intent(&owner);
         let Some(found) = self.take(&path, service)? else { return Ok(()) };
-        let Some(files) = found.filter(|f| f.service.metadata.uid == claim.spec.uid) else {
+        let found = found.filter(|(_, service)| service.metadata.uid == claim.spec.uid);
+        let Some((region, service)) = found else {
             self.add(
                 Rule::Host,
                 &path,
@@ -221,7 +245,7 @@ impl<'a> Inspector<'a> {
             );
             return Ok(());
         };
-        let hosts = plan::hosts(self.snapshot, &files.region, &files.service);
+        let hosts = plan::hosts(self.snapshot, &region, &service);
         if self.take(&path, hosts)?.is_some_and(|hosts| !hosts.contains(host)) {
             self.add(
                 Rule::Host,
@@ -234,21 +258,48 @@ impl<'a> Inspector<'a> {
 
     fn same(
         &mut self,
+        owner: &Owner,
         dir: &str,
         rendered: &BTreeMap<FileName, String>,
         mut present: BTreeMap<FileName, ObjectId>,
-    ) {
-        for (file, text) in rendered {
+    ) -> Result<(), StateError> {
+        let mut differs = |file: &FileName, message: String| {
             let path = format!("{dir}/manifests/{file}");
+            self.stale.push((owner.clone(), Finding::at(Rule::Rendered, path, message)));
+        };
+        for (file, text) in rendered {
             match present.remove(file) {
                 Some(id) if is_blob(&id, text.as_bytes()) => {}
-                Some(_) => self.add(Rule::Rendered, path, "is not what its intent renders to"),
-                None => self.add(Rule::Rendered, path, "is missing: its intent renders to it"),
+                Some(id) => {
+                    let place = difference(self.snapshot, id, text)?;
+                    differs(file, format!("{place} is not what its intent renders to"));
+                }
+                None => differs(file, "is missing: its intent renders to it".to_owned()),
             }
         }
         for file in present.into_keys() {
-            let path = format!("{dir}/manifests/{file}");
-            self.add(Rule::Rendered, path, "is not rendered by any template of its set");
+            differs(
+                &file,
+                "is rendered by nothing: its intent is gone or has no such template".to_owned(),
+            );
         }
+        Ok(())
     }
+}
+
+/// Where the blob `id` differs first from `expected`.
+pub(super) fn difference(
+    snapshot: &Snapshot,
+    id: ObjectId,
+    expected: &str,
+) -> Result<String, StateError> {
+    let found = match snapshot.objects().find(id) {
+        Ok((Kind::Blob, found)) => found,
+        // What stands there is no file: of a submodule not even the object is here.
+        Ok(_) | Err(StateError::Missing { .. }) => return Ok("what stands there".to_owned()),
+        Err(error) => return Err(error),
+    };
+    let pairs = expected.as_bytes().split(|b| *b == b'\n').zip(found.split(|b| *b == b'\n'));
+    let line = pairs.take_while(|(expected, found)| expected == found).count() + 1;
+    Ok(format!("line {line}"))
 }

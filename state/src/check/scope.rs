@@ -2,6 +2,7 @@
 
 use super::owners::Inspector;
 use crate::StateError;
+use crate::together::together;
 use inkstone_spec::{Digest, Hostname, ProjectRef, Region, ServiceRef, StatePath, WorkspaceName};
 use std::collections::BTreeSet;
 
@@ -14,6 +15,8 @@ pub(super) struct Scope {
     pub(super) projects: BTreeSet<(Region, ProjectRef)>,
     pub(super) services: BTreeSet<(Region, ServiceRef)>,
     pub(super) hosts: BTreeSet<Hostname>,
+    /// Projects whose services' manifests may depend on what changed.
+    pub(super) parents: BTreeSet<(Region, ProjectRef)>,
     /// Whether something changed that every rendering may depend on.
     pub(super) platform: bool,
 }
@@ -35,8 +38,12 @@ impl Scope {
                 self.clusters.insert(region.clone());
                 self.workspaces.insert((region.clone(), workspace.clone()));
             }
-            StatePath::Project(region, project)
-            | StatePath::ProjectManifest(region, project, _) => {
+            StatePath::Project(region, project) => {
+                self.clusters.insert(region.clone());
+                self.projects.insert((region.clone(), project.clone()));
+                self.parents.insert((region.clone(), project.clone()));
+            }
+            StatePath::ProjectManifest(region, project, _) => {
                 self.clusters.insert(region.clone());
                 self.projects.insert((region.clone(), project.clone()));
             }
@@ -62,15 +69,28 @@ impl Scope {
         for (region, workspace) in &self.workspaces {
             inspector.workspace(region, workspace)?;
         }
-        for (region, project) in &self.projects {
-            inspector.project(region, project)?;
-        }
-        for (region, service) in &self.services {
-            inspector.service(region, service)?;
-        }
-        for host in &self.hosts {
-            inspector.host(host)?;
-        }
-        Ok(())
+        each(&self.projects, inspector, |one, (region, name)| one.project(region, name))?;
+        each(&self.services, inspector, |one, (region, name)| one.service(region, name))?;
+        let hosts = self.hosts.iter().filter(|host| !inspector.has_agreed(host)).cloned().collect();
+        each(&hosts, inspector, Inspector::host)
     }
+}
+
+/// Looks at each of `items`; at many on several processors.
+fn each<'a, T: Sync>(
+    items: &BTreeSet<T>,
+    inspector: &mut Inspector<'a>,
+    look: impl Fn(&mut Inspector<'a>, &T) -> Result<(), StateError> + Sync,
+) -> Result<(), StateError> {
+    let items: Vec<&T> = items.iter().collect();
+    let snapshot = inspector.snapshot;
+    let parts = together(&items, |part| {
+        let mut inspector = Inspector::new(snapshot);
+        part.iter().try_for_each(|item| look(&mut inspector, item))?;
+        Ok(inspector)
+    })?;
+    for part in parts {
+        inspector.absorb(part);
+    }
+    Ok(())
 }

@@ -10,20 +10,29 @@ use inkstone_spec::StatePath;
 
 /// Checks everything that is in `snapshot`.
 pub fn check_tree(snapshot: &Snapshot) -> Result<Vec<Finding>, StateError> {
-    let mut scope = Scope::default();
     let mut inspector = Inspector::new(snapshot);
+    inspect_tree(&mut inspector)?;
+    Ok(inspector.findings())
+}
+
+/// Looks at everything that is there.
+pub(super) fn inspect_tree(inspector: &mut Inspector<'_>) -> Result<(), StateError> {
+    let snapshot = inspector.snapshot;
     let files = match diff(snapshot.objects(), None, snapshot.tree()) {
         Ok(files) => files,
-        Err(error) => return Ok(vec![Finding::from_error(error, &"the tree")?]),
+        Err(error) => {
+            inspector.findings.push(Finding::from_error(error, &"the tree")?);
+            return Ok(());
+        }
     };
+    let mut scope = Scope::default();
     for file in &files {
         if let Some(path) = layout_path(file, &mut inspector.findings) {
             scope.add(&path);
         }
     }
     inspector.inkstone()?;
-    scope.inspect(&mut inspector)?;
-    Ok(inspector.findings())
+    scope.inspect(inspector)
 }
 
 /// The path if it is of the layout; a finding where something is there that is not a plain file of it.

@@ -6,8 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 fn rendered(dir: &Path) -> Vec<String> {
-    let keep = tempfile::tempdir().unwrap();
-    let edits = plan::render_all(&snapshot_of(dir, None, &keep).unwrap()).unwrap();
+    let edits = plan::render_all(&snapshot_of(dir, None).unwrap()).unwrap();
     let path = |edit: &Edit| match edit {
         Edit::Write(path, _) => format!("write {path}"),
         Edit::Remove(path) => format!("remove {path}"),
@@ -81,8 +80,7 @@ fn a_hostile_clone_runs_nothing_and_changes_no_byte() {
     clone.write(".gitattributes", "* filter=evil text eol=crlf\n");
     assert!(!ran.exists());
     assert_eq!(rendered(&clone.dir), Vec::<String>::new());
-    let keep = tempfile::tempdir().unwrap();
-    assert!(snapshot_of(&clone.dir, Some("HEAD"), &keep).unwrap().commit().is_some());
+    assert!(snapshot_of(&clone.dir, Some("HEAD")).unwrap().commit().is_some());
     is_bare(&clone.dir).unwrap();
     assert!(!ran.exists());
 }
@@ -96,8 +94,7 @@ fn links_on_disk_are_not_followed() {
     std::fs::remove_file(clone.dir.join(format!("{SITE}/service.yaml"))).unwrap();
     std::os::unix::fs::symlink(&outside, clone.dir.join(format!("{SITE}/service.yaml"))).unwrap();
     std::os::unix::fs::symlink("/", clone.dir.join("clusters/root")).unwrap();
-    let keep = tempfile::tempdir().unwrap();
-    let snapshot = snapshot_of(&clone.dir, None, &keep).unwrap();
+    let snapshot = snapshot_of(&clone.dir, None).unwrap();
     assert!(snapshot.service(&name("site")).unwrap().is_none());
     assert_eq!(snapshot.regions().unwrap().len(), 1);
 }
@@ -105,8 +102,7 @@ fn links_on_disk_are_not_followed() {
 #[test]
 fn a_revision_that_is_an_option_or_unknown_is_an_error() {
     let fixture = Fixture::founded();
-    let keep = tempfile::tempdir().unwrap();
     for revision in ["--git-dir", "absent", "HEAD~9", "-1", "HEAD:README.md"] {
-        assert!(snapshot_of(fixture.state.git_dir(), Some(revision), &keep).is_err(), "{revision}");
+        assert!(snapshot_of(fixture.state.git_dir(), Some(revision)).is_err(), "{revision}");
     }
 }

@@ -2,16 +2,17 @@
 
 use crate::git::{Clone, assert_sound, git};
 use inkstone_renderer::TemplateSet;
-use inkstone_secrets::{Identities, Identity, seal};
+use inkstone_secrets::{EnvFile, Identities, Identity, seal};
 use inkstone_spec::{
     ApiVersion, Build, CommitId, DeploymentId, Digest, EnvKey, EnvValue, Hostname, Ingress, Memory,
     Pack, Port, ProjectRef, Region, Release, Replicas, RepoRef, Resources, Service, ServiceKind,
     ServiceMetadata, ServiceRef, ServiceSpec, ServiceUid, Source, SourceHost, UserId, Vcpus,
 };
 use inkstone_state::check::{Finding, Rule};
+use inkstone_state::plan::{PlanError, ServiceChange};
 use inkstone_state::{
-    Action, CommitError, Committed, Edit, Founding, Message, Proposal, Signer, Snapshot,
-    StateError, StateRepo, Tool, found, history, plan, snapshot_of,
+    Action, CommitError, Committed, Edit, Founding, Message, Proposal, ServiceFiles, Signer,
+    Snapshot, StateError, StateRepo, Tool, found, history, plan, snapshot_of,
 };
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -96,6 +97,7 @@ pub(crate) fn intent(service: &ServiceRef, hosts: &[&str]) -> Service {
             replicas: Replicas::new(1).unwrap(),
             resources: Resources { memory: Memory::Mi256, vcpus: Vcpus::Half },
             hosts: hosts.iter().map(|host| Hostname::new(*host).unwrap()).collect(),
+            hold: None,
         },
         release: None,
     }
@@ -126,12 +128,18 @@ pub(crate) fn deploying(service: &ServiceRef, release: &Release) -> Action {
     }
 }
 
+pub(crate) fn values(env: &[(&str, &str)]) -> BTreeMap<EnvKey, EnvValue> {
+    let value =
+        |(key, value): &(&str, &str)| (EnvKey::new(*key).unwrap(), EnvValue::new(*value).unwrap());
+    env.iter().map(value).collect()
+}
+
 /// Commits what `edits` plans, as `action`.
-pub(crate) fn commit(
+pub(crate) fn commit<E>(
     state: &StateRepo,
     action: &Action,
-    edits: impl Fn(&Snapshot) -> Result<Vec<Edit>, StateError>,
-) -> Outcome {
+    edits: impl Fn(&Snapshot) -> Result<Vec<Edit>, E>,
+) -> Result<Committed, CommitError<E>> {
     state.commit(now(), |snapshot| {
         Ok(Some(Proposal { message: message(action.clone()), edits: edits(snapshot)? }))
     })
@@ -179,14 +187,34 @@ impl Fixture {
 
     pub(crate) fn create(&self, service: &str, hosts: &[&str], env: &[(&str, &str)]) -> Outcome {
         let service = intent(&name(service), hosts);
-        let value = |(key, value): &(&str, &str)| {
-            (EnvKey::new(*key).unwrap(), EnvValue::new(*value).unwrap())
-        };
-        let values: BTreeMap<_, _> = env.iter().map(value).collect();
-        let recipients = [self.identities.current().recipient().clone()].into();
-        let env = seal(None, &values, &self.identities, &recipients, now()).unwrap();
+        let env = self.seal(None, &values(env));
         commit(&self.state, &Action::CreateService(service.metadata.service_ref()), |snapshot| {
             plan::create_service(snapshot, &region(), &service, env.as_ref())
+        })
+    }
+
+    /// Seals to whom everything here is sealed.
+    pub(crate) fn seal(
+        &self,
+        previous: Option<&EnvFile>,
+        values: &BTreeMap<EnvKey, EnvValue>,
+    ) -> Option<EnvFile> {
+        let recipients = [self.identities.current().recipient().clone()].into();
+        seal(previous, values, &self.identities, &recipients, now()).unwrap()
+    }
+
+    pub(crate) fn service(&self, service: &str) -> Option<ServiceFiles> {
+        self.state.main().unwrap().service(&name(service)).unwrap()
+    }
+
+    pub(crate) fn update(
+        &self,
+        service: &str,
+        change: &ServiceChange,
+    ) -> Result<Committed, CommitError<PlanError>> {
+        let name = name(service);
+        commit(&self.state, &Action::UpdateService(name.clone()), |snapshot| {
+            plan::update_service(snapshot, &name, change.clone())
         })
     }
 
@@ -240,8 +268,7 @@ impl Fixture {
 
 /// What `verify` finds in any clone.
 pub(crate) fn findings(repo: &Path, revision: &str) -> Vec<Finding> {
-    let keep = tempfile::tempdir().unwrap();
-    let head = snapshot_of(repo, Some(revision), &keep).unwrap();
+    let head = snapshot_of(repo, Some(revision)).unwrap();
     history::verify(&head, None, |_| ()).unwrap().findings
 }
 

@@ -3,6 +3,7 @@
 use crate::fixture::{Fixture, findings, found_at};
 use crate::git::{Clone, assert_sound, git};
 use inkstone_state::{Signer, StateRepo};
+use jiff::Timestamp;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
@@ -138,7 +139,7 @@ fn the_readme_undoes_a_deploy_when_pasted() {
     let deploy = clone.git(&["rev-parse", "main~1"]);
     let script = commands(&clone.read("README.md"), "Undo").replace("COMMIT", &deploy);
     shell(&clone, &script.replace("git revert", "git revert --no-edit"));
-    assert_eq!(fixture.state.publish().unwrap(), []);
+    assert_eq!(fixture.state.publish(Timestamp::now()).unwrap(), []);
     fixture.assert_lawful();
     let site = crate::fixture::name("site");
     let live = fixture.state.live().unwrap();

@@ -66,8 +66,7 @@ fn a_deployment_that_somebody_only_says_was_made_is_not_found() {
 }
 
 fn verify(clone: &Clone, base: &str, head: &str) -> Result<history::Verified, StateError> {
-    let keep = tempfile::tempdir().unwrap();
-    let read = |revision: &str| snapshot_of(&clone.dir, Some(revision), &keep).unwrap();
+    let read = |revision: &str| snapshot_of(&clone.dir, Some(revision)).unwrap();
     let base = read(base);
     history::verify(&read(head), base.commit(), |_| ())
 }

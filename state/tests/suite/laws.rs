@@ -386,11 +386,8 @@ fn more_than_five_services_that_vanish_at_once_are_found() {
     let clone = fixture.clone();
     clone.git(&["rm", "-r", "--quiet", &format!("{PROJECT}/services"), "hosts"]);
     clone.commit("remove all services");
-    let base =
-        inkstone_state::snapshot_of(&clone.dir, Some("HEAD~1"), &tempfile::tempdir().unwrap())
-            .unwrap();
-    let head = inkstone_state::snapshot_of(&clone.dir, Some("HEAD"), &tempfile::tempdir().unwrap())
-        .unwrap();
+    let base = inkstone_state::snapshot_of(&clone.dir, Some("HEAD~1")).unwrap();
+    let head = inkstone_state::snapshot_of(&clone.dir, Some("HEAD")).unwrap();
     let found = inkstone_state::check::check_head(&base, &head, false).unwrap();
     assert!(found.iter().any(|f| f.rule == Rule::Removal), "{found:#?}");
     assert_eq!(inkstone_state::check::check_head(&base, &head, true).unwrap(), []);

@@ -10,6 +10,8 @@ mod files;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod follow_ups;
+#[cfg(test)]
 mod founding;
 #[cfg(test)]
 mod git;
@@ -20,6 +22,8 @@ mod history;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+mod lookalikes;
+#[cfg(test)]
 mod pushes;
 #[cfg(test)]
 mod races;
@@ -28,4 +32,12 @@ mod reverts;
 #[cfg(test)]
 mod signatures;
 #[cfg(test)]
+mod stale;
+#[cfg(test)]
 mod trees;
+#[cfg(test)]
+mod undo;
+#[cfg(test)]
+mod undo_commits;
+#[cfg(test)]
+mod updates;

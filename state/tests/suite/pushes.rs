@@ -3,7 +3,8 @@
 use crate::fixture::{API, Fixture, PROJECT, SITE, assert_found, deploy, findings, name};
 use crate::git::{Clone, command};
 use inkstone_state::check::{Finding, Rule};
-use inkstone_state::push::{RefUpdate, check_push};
+use inkstone_state::push::{Reach, RefUpdate, check_push};
+use jiff::Timestamp;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,15 @@ const ZERO: &str = "0000000000000000000000000000000000000000";
 /// Pushes with the real git, and checks at the moment that git's pre-receive hook runs: the hook puts
 /// down what it was told, waits for the verdict, and passes it on. Without one it refuses.
 fn push(fixture: &Fixture, clone: &Clone, args: &[&str]) -> (Vec<Finding>, bool) {
+    push_within(Reach::Tenants, fixture, clone, args)
+}
+
+fn push_within(
+    reach: Reach,
+    fixture: &Fixture,
+    clone: &Clone,
+    args: &[&str],
+) -> (Vec<Finding>, bool) {
     let hooks = fixture.temp.path().join("hooks");
     std::fs::create_dir_all(&hooks).unwrap();
     let path = |name: &str| hooks.join(name);
@@ -45,7 +55,8 @@ fn push(fixture: &Fixture, clone: &Clone, args: &[&str]) -> (Vec<Finding>, bool)
             RefUpdate { name: words[2].to_owned(), old: id(words[0]), new: id(words[1]) }
         })
         .collect();
-    let found = check_push(fixture.state.git_dir(), quarantine.as_deref(), &updates).unwrap();
+    let found =
+        check_push(fixture.state.git_dir(), quarantine.as_deref(), &updates, reach).unwrap();
     let verdict = if found.is_empty() { "exit 0" } else { "exit 1" };
     std::fs::write(path("verdict.new"), verdict).unwrap();
     std::fs::rename(path("verdict.new"), path("verdict")).unwrap();
@@ -69,7 +80,7 @@ fn a_revert_is_taken_from_quarantine() {
     let clone = fixture.clone();
     clone.git(&["revert", "--no-edit", "HEAD"]);
     assert_eq!(push(&fixture, &clone, &["HEAD:main"]), (Vec::new(), true));
-    assert_eq!(fixture.state.publish().unwrap(), []);
+    assert_eq!(fixture.state.publish(Timestamp::now()).unwrap(), []);
     fixture.assert_lawful();
 }
 
@@ -80,7 +91,7 @@ fn a_push_in_a_pack_is_read_from_quarantine() {
     let clone = fixture.clone();
     clone.git(&["revert", "--no-edit", "HEAD~1"]);
     assert_eq!(push(&fixture, &clone, &["HEAD:main"]), (Vec::new(), true));
-    assert_eq!(fixture.state.publish().unwrap(), []);
+    assert_eq!(fixture.state.publish(Timestamp::now()).unwrap(), []);
     deploy(&fixture.state, &name("api"), 2).unwrap();
     fixture.assert_lawful();
 }
@@ -177,7 +188,7 @@ fn more_than_five_services_go_only_when_that_is_said() {
     refused(&fixture, &clone, &["HEAD:main"], Rule::Removal);
     clone.git(&["commit", "--quiet", "--amend", "-m", "remove api\n\nAllow-Removal: yes"]);
     assert_eq!(push(&fixture, &clone, &["HEAD:main"]), (Vec::new(), true));
-    assert_eq!(fixture.state.publish().unwrap(), []);
+    assert_eq!(fixture.state.publish(Timestamp::now()).unwrap(), []);
     fixture.assert_lawful();
 }
 
@@ -216,6 +227,7 @@ fn a_commit_that_is_not_there_is_an_error_and_no_pass() {
         old: fixture.main().parse().ok(),
         new: "1111111111111111111111111111111111111111".parse().ok(),
     };
-    let error = check_push(fixture.state.git_dir(), None::<&Path>, &[update]).unwrap_err();
+    let error =
+        check_push(fixture.state.git_dir(), None::<&Path>, &[update], Reach::Tenants).unwrap_err();
     assert!(error.to_string().contains("missing"), "{error}");
 }

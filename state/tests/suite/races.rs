@@ -3,8 +3,10 @@
 use crate::fixture::{Fixture, deploy, name};
 use crate::git::{Clone, command};
 use inkstone_state::{Signer, StateRepo};
+use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::ScopedJoinHandle;
 
 /// Source commits, of all deploys in history.
 fn deployed(fixture: &Fixture) -> Vec<String> {
@@ -72,7 +74,7 @@ fn two_handles_and_an_operators_pushes_lose_nothing() {
         }
         push_until_taken(&clone, PUSHES);
     });
-    assert_eq!(fixture.state.publish().unwrap(), []);
+    assert_eq!(fixture.state.publish(Timestamp::now()).unwrap(), []);
     let pushed = fixture.git(&["log", "--author=Ada", "--format=%s", "main"]);
     assert_eq!(pushed.lines().count(), PUSHES);
     assert_all_there(&fixture, 2 * usize::try_from(COMMITS).unwrap() + 1);
@@ -101,4 +103,39 @@ fn readers_never_see_live_ahead_of_main_or_a_broken_state() {
         assert!(reader.join().unwrap() > 0);
     });
     fixture.assert_lawful();
+}
+
+#[test]
+fn folding_packs_beside_writers_and_readers_loses_nothing() {
+    const WRITERS: u32 = 8;
+    const COMMITS: u32 = 15;
+    let fixture = Fixture::new();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let folder = scope.spawn(|| {
+            let mut folded = 0;
+            while !done.load(Ordering::Relaxed) {
+                fixture.git(&["repack", "--quiet", "-d", "-n", "--geometric=2"]);
+                // A reader whose caches know nothing yet.
+                fixture.state.main_apart().unwrap().service(&name("site")).unwrap().unwrap();
+                folded += 1;
+            }
+            folded
+        });
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|writer| {
+                let state = &fixture.state;
+                scope.spawn(move || {
+                    for at in 0..COMMITS {
+                        deploy(state, &name("site"), 5000 + writer * 100 + at).unwrap();
+                    }
+                })
+            })
+            .collect();
+        let written: Vec<_> = writers.into_iter().map(ScopedJoinHandle::join).collect();
+        done.store(true, Ordering::Relaxed);
+        assert!(written.iter().all(Result::is_ok));
+        assert!(folder.join().unwrap() > 0);
+    });
+    assert_all_there(&fixture, usize::try_from(WRITERS * COMMITS).unwrap() + 1);
 }

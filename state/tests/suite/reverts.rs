@@ -2,7 +2,8 @@
 
 use crate::fixture::{API, Fixture, SITE, deploy, name};
 use crate::git::Clone;
-use inkstone_state::push::{RefUpdate, check_push};
+use inkstone_state::push::{Reach, RefUpdate, check_push};
+use jiff::Timestamp;
 
 /// Pushes the clone's head as the hosted repo would take it, and lets `live` follow.
 fn push(fixture: &Fixture, clone: &Clone) {
@@ -10,11 +11,15 @@ fn push(fixture: &Fixture, clone: &Clone) {
     let update =
         RefUpdate { name: "refs/heads/main".to_owned(), old, new: clone.head().parse().ok() };
     // The objects are where the check looks for them: the clone stands for git's quarantine.
-    let found =
-        check_push(fixture.state.git_dir(), Some(&clone.dir.join(".git/objects")), &[update]);
+    let found = check_push(
+        fixture.state.git_dir(),
+        Some(&clone.dir.join(".git/objects")),
+        &[update],
+        Reach::Tenants,
+    );
     assert_eq!(found.unwrap(), []);
     clone.push();
-    assert_eq!(fixture.state.publish().unwrap(), []);
+    assert_eq!(fixture.state.publish(Timestamp::now()).unwrap(), []);
     fixture.assert_lawful();
 }
 

@@ -1,6 +1,9 @@
 use crate::support::{Fixture, key_hash};
-use inkstone_spec::{KeyName, RepoRef, Scope, Scopes};
-use inkstone_store::{NewGitToken, NewKey, StoreError, WorkspaceGrant};
+use inkstone_spec::{CredentialHash, GitToken, KeyName, RepoRef, Scope, Scopes};
+use inkstone_store::{
+    MAX_GIT_TOKENS_PER_KEY, MAX_GIT_TOKENS_PER_REPO, NewGitToken, NewKey, StoreError,
+    WorkspaceGrant,
+};
 
 fn name(name: &str) -> KeyName {
     name.parse().unwrap()
@@ -175,4 +178,67 @@ async fn purging_deletes_only_git_tokens_that_nobody_can_use() {
     assert_eq!(f.store.purge_expired(150).await.unwrap(), 1);
     assert_eq!(f.store.purge_expired(150).await.unwrap(), 0);
     assert!(f.store.find_git_token(&key_hash(3), 150).await.unwrap().is_some());
+}
+
+/// The hash of one of more tokens than a byte can number.
+fn token_hash(number: u32) -> CredentialHash {
+    let mut random = [0; 32];
+    random[..4].copy_from_slice(&number.to_le_bytes());
+    GitToken::from_random(random).hash()
+}
+
+#[tokio::test]
+async fn one_git_token_too_many_for_a_repository_ends_the_oldest_of_that_key() {
+    let f = Fixture::new().await;
+    f.store.create_key(&key("ci", 1), 0).await.unwrap();
+    f.store.create_key(&key("other", 2), 0).await.unwrap();
+    let elsewhere = NewGitToken { repo: repo("main/other"), ..token(3, "ci", 1_000) };
+    f.store.create_git_token(&elsewhere, 0).await.unwrap();
+    f.store.create_git_token(&token(4, "other", 1_000), 0).await.unwrap();
+    for number in 0..=MAX_GIT_TOKENS_PER_REPO {
+        let new = NewGitToken { hash: token_hash(number), ..token(0, "ci", 1_000) };
+        f.store.create_git_token(&new, i64::from(number)).await.unwrap();
+    }
+
+    let good = async |hash| f.store.find_git_token(&hash, 100).await.unwrap().is_some();
+    assert!(!good(token_hash(0)).await);
+    for number in 1..=MAX_GIT_TOKENS_PER_REPO {
+        assert!(good(token_hash(number)).await, "token {number}");
+    }
+    assert!(good(key_hash(3)).await && good(key_hash(4)).await);
+}
+
+#[tokio::test]
+async fn one_git_token_too_many_for_a_key_ends_its_oldest() {
+    let f = Fixture::new().await;
+    f.store.create_key(&key("ci", 1), 0).await.unwrap();
+    for number in 0..=MAX_GIT_TOKENS_PER_KEY {
+        let new = NewGitToken {
+            hash: token_hash(number),
+            repo: repo(&format!("main/r{}", number % 100)),
+            ..token(0, "ci", 10_000)
+        };
+        f.store.create_git_token(&new, i64::from(number)).await.unwrap();
+    }
+
+    let mut good = Vec::new();
+    for number in 0..=MAX_GIT_TOKENS_PER_KEY {
+        let found = f.store.find_git_token(&token_hash(number), 5_000).await.unwrap();
+        good.extend(found.map(|_| number));
+    }
+    assert_eq!(good, (1..=MAX_GIT_TOKENS_PER_KEY).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn git_tokens_that_ended_take_no_room() {
+    let f = Fixture::new().await;
+    f.store.create_key(&key("ci", 1), 0).await.unwrap();
+    f.store.create_git_token(&token(3, "ci", 1_000), 0).await.unwrap();
+    for number in 0..2 * MAX_GIT_TOKENS_PER_REPO {
+        let now = i64::from(number);
+        let new = NewGitToken { hash: token_hash(number), ..token(0, "ci", now + 1) };
+        f.store.create_git_token(&new, now).await.unwrap();
+    }
+
+    assert!(f.store.find_git_token(&key_hash(3), 500).await.unwrap().is_some());
 }

@@ -2,7 +2,8 @@ use crate::support::{Fixture, NO_CAP, another_life, committed, failed, manual, p
 use inkstone_spec::DeploymentStatus::{Cancelled, Committed, Queued, Superseded};
 use inkstone_spec::Trigger;
 use inkstone_store::{
-    Enqueued, Heartbeat, MAX_PENDING_PER_WORKSPACE, NewDeployment, Outcome, Stop, StoreError,
+    Enqueued, Heartbeat, MAX_PENDING_PER_WORKSPACE, NewDeployment, Outcome, OverrideOf, Stop,
+    StoreError,
 };
 use tokio::task::JoinSet;
 
@@ -25,6 +26,27 @@ async fn a_deployment_comes_back_as_it_was_queued() {
     assert_eq!(queued.intent_hash, new.intent_hash);
     assert_eq!((queued.status, queued.attempts), (Queued, 0));
     assert_eq!((queued.lease_owner, queued.started_at, queued.error), (None, None, None));
+}
+
+#[tokio::test]
+async fn an_override_is_remembered_with_the_release_that_it_holds_for() {
+    let f = Fixture::new().await;
+    let release = manual(SITE).id;
+    for current in [None, Some(release.clone())] {
+        let override_of = Some(OverrideOf::from(current.clone()));
+        let new = NewDeployment { override_of: override_of.clone(), ..manual(SITE) };
+        f.queue(&new).await;
+
+        let leased = f.lease("w", 1).await.unwrap();
+        f.store.finish(&leased.id, "w", &committed(), 2).await.unwrap();
+
+        assert_eq!(leased.override_of, override_of);
+        let known = leased.override_of.unwrap();
+        assert!(known.is(current.as_ref()));
+        let another = current.is_none().then_some(&release);
+        assert!(!known.is(another), "{known} holds for {another:?}");
+    }
+    assert_eq!(f.queue(&manual(SITE)).await.override_of, None);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Any order of operations, by any worker at any time, keeps the rules of the queue.
 
-use crate::support::{Fixture, LEASE, committed, failed, manual, push, service_ref};
+use crate::support::{Fixture, LEASE, committed, failed, manual, push, service_ref, skipped};
 use inkstone_spec::{DeploymentId, DeploymentStatus};
 use inkstone_store::{Deployment, Enqueued, Outcome};
 use proptest::prelude::*;
@@ -20,6 +20,9 @@ enum Step {
     Cancel { nth: usize },
     CancelService { service: usize },
     Release { worker: usize },
+    Hold { worker: usize, nth: usize },
+    Unhold { service: usize },
+    UnholdAll,
     Wait { ms: i64 },
 }
 
@@ -32,9 +35,13 @@ fn step() -> impl Strategy<Value = Step> {
         6 => worker.clone().prop_map(|worker| Step::Lease { worker }),
         1 => (worker.clone(), nth.clone())
             .prop_map(|(worker, nth)| Step::Heartbeat { worker, nth }),
-        6 => (worker.clone(), nth.clone(), 0..4_usize)
+        6 => (worker.clone(), nth.clone(), 0..5_usize)
             .prop_map(|(worker, nth, outcome)| Step::Finish { worker, nth, outcome }),
+        3 => (worker.clone(), nth.clone())
+            .prop_map(|(worker, nth)| Step::Hold { worker, nth }),
         2 => nth.prop_map(|nth| Step::Cancel { nth }),
+        1 => service.clone().prop_map(|service| Step::Unhold { service }),
+        1 => Just(Step::UnholdAll),
         1 => service.prop_map(|service| Step::CancelService { service }),
         1 => worker.prop_map(|worker| Step::Release { worker }),
         2 => (1..2 * LEASE).prop_map(|ms| Step::Wait { ms }),
@@ -68,7 +75,8 @@ impl Queue {
                 }
             }
             Step::Finish { worker, nth, outcome } => {
-                let outcomes = [committed(), failed(), Outcome::Cancelled, Outcome::Superseded];
+                let outcomes =
+                    [committed(), failed(), skipped(), Outcome::Cancelled, Outcome::Superseded];
                 if let Some(id) = recent(nth) {
                     store.finish(id, WORKERS[worker], &outcomes[outcome], self.now).await.unwrap();
                 }
@@ -84,6 +92,17 @@ impl Queue {
             }
             Step::Release { worker } => {
                 store.release(WORKERS[worker], self.now).await.unwrap();
+            }
+            Step::Hold { worker, nth } => {
+                if let Some(id) = recent(nth) {
+                    store.hold(id, WORKERS[worker], "on hold", self.now).await.unwrap();
+                }
+            }
+            Step::Unhold { service } => {
+                store.unhold(&service_ref(SERVICES[service])).await.unwrap();
+            }
+            Step::UnholdAll => {
+                store.unhold_all().await.unwrap();
             }
         }
     }
@@ -140,6 +159,7 @@ fn allowed(before: &Deployment, after: &Deployment) {
         after.status
     );
     assert!(before.state_commit.is_none() || before.state_commit == after.state_commit);
+    assert!(!before.held || after.status != Building, "held work was leased: {after:?}");
 }
 
 /// A row's columns agree with its status.
@@ -148,7 +168,10 @@ fn consistent(d: &Deployment) {
     assert_eq!(d.lease_owner.is_some(), building, "{d:?}");
     assert_eq!(d.lease_until.is_some(), building, "{d:?}");
     assert_eq!(d.finished_at.is_none(), d.status.is_pending(), "{d:?}");
-    assert_eq!(d.error.is_some(), d.status == DeploymentStatus::Failed, "{d:?}");
+    assert!(d.error.is_some() || d.status != DeploymentStatus::Failed, "{d:?}");
+    let explained = [DeploymentStatus::Failed, DeploymentStatus::Cancelled];
+    assert!(d.error.is_none() || explained.contains(&d.status), "{d:?}");
+    assert!(!d.held || d.status == DeploymentStatus::Queued, "{d:?}");
     assert!(d.state_commit.is_some() || d.status != DeploymentStatus::Committed, "{d:?}");
     assert!(building || d.stop_requested.is_none() || !d.status.is_pending(), "{d:?}");
 }

@@ -1,5 +1,5 @@
 use crate::support::{Fixture, manual, push, service_ref};
-use inkstone_spec::DeploymentStatus::{Building, Committed};
+use inkstone_spec::DeploymentStatus::{Building, Committed, Queued};
 use inkstone_store::{MAX_RECENT, QueueDepth};
 use std::collections::BTreeSet;
 
@@ -44,21 +44,24 @@ async fn a_page_of_services_gets_the_latest_of_each() {
     for number in 0..120 {
         let service = format!("main/default/s{number}");
         f.queue(&push(&service, 1)).await;
-        expected.insert(f.queue(&push(&service, 2)).await.id);
+        let last = f.queue(&push(&service, 2)).await;
+        expected.insert((service.clone(), last.service_uid.to_string(), Queued));
         services.push(service_ref(&service));
     }
     f.queue(&push("acme/default/s1", 1)).await;
 
     let found = f.store.latest_for(&services).await.unwrap();
 
-    assert_eq!(found.into_iter().map(|d| d.id).collect::<BTreeSet<_>>(), expected);
+    let found = found.into_iter();
+    let found = found.map(|l| (l.service.to_string(), l.service_uid.to_string(), l.status));
+    assert_eq!(found.collect::<BTreeSet<_>>(), expected);
     assert_eq!(f.store.latest_for(&[]).await.unwrap(), []);
 }
 
 #[tokio::test]
 async fn the_depth_of_the_queue_is_known() {
     let f = Fixture::new().await;
-    let empty = QueueDepth { queued: 0, building: 0, oldest_queued_ms: 0 };
+    let empty = QueueDepth { queued: 0, held: 0, building: 0, oldest_queued_ms: 0 };
     assert_eq!(f.store.queue_depth(5).await.unwrap(), empty);
 
     f.in_status("main/default/a", Committed).await;
@@ -66,7 +69,7 @@ async fn the_depth_of_the_queue_is_known() {
     f.store.enqueue(&manual("main/default/c"), 300).await.unwrap();
     f.store.enqueue(&manual("main/default/d"), 200).await.unwrap();
 
-    let depth = QueueDepth { queued: 2, building: 1, oldest_queued_ms: 800 };
+    let depth = QueueDepth { queued: 2, held: 0, building: 1, oldest_queued_ms: 800 };
     assert_eq!(f.store.queue_depth(1_000).await.unwrap(), depth);
     assert_eq!(f.store.pending_count(&"main".parse().unwrap()).await.unwrap(), 3);
     assert_eq!(f.store.pending_count(&"acme".parse().unwrap()).await.unwrap(), 0);

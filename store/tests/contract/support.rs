@@ -102,6 +102,14 @@ pub(crate) fn failed() -> Outcome {
     }
 }
 
+pub(crate) fn skipped() -> Outcome {
+    Outcome::Skipped {
+        code: "reverted".into(),
+        message: "This commit was undone.".into(),
+        suggestion: "Push a newer one.".into(),
+    }
+}
+
 /// A deployment that somebody asked for.
 pub(crate) fn manual(service: &str) -> NewDeployment {
     new(service, Trigger::Manual, 1)
@@ -128,6 +136,7 @@ fn new(service: &str, trigger: Trigger, source_commit: u32) -> NewDeployment {
         },
         source_commit: commit(source_commit),
         intent_hash: "intent-1".into(),
+        override_of: None,
     }
 }
 

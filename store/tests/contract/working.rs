@@ -1,5 +1,5 @@
-use crate::support::{Fixture, REACHABLE, commit, committed, failed, manual};
-use inkstone_spec::DeploymentStatus::{Building, Committed, Failed};
+use crate::support::{Fixture, REACHABLE, commit, committed, failed, manual, push, skipped};
+use inkstone_spec::DeploymentStatus::{Building, Cancelled, Committed, Failed};
 use inkstone_spec::Digest;
 use inkstone_store::{Finish, Heartbeat, Outcome};
 
@@ -30,6 +30,25 @@ async fn a_failure_is_recorded_with_what_to_do_next() {
     assert_eq!(error.code, "no_index");
     assert_eq!(error.message, "There is no index.html.");
     assert_eq!(error.suggestion, "Set publish_directory.");
+}
+
+#[tokio::test]
+async fn what_is_skipped_ends_cancelled_says_why_and_may_be_asked_for_again() {
+    let f = Fixture::new().await;
+    let id = f.queue(&push(SITE, 1)).await.id;
+    f.lease("w", 1).await.unwrap();
+
+    f.store.finish(&id, "w", &skipped(), 2).await.unwrap();
+
+    let done = f.get(&id).await;
+    assert_eq!((done.status, done.finished_at), (Cancelled, Some(2)));
+    let error = done.error.unwrap();
+    assert_eq!(
+        (error.code.as_str(), error.message.as_str()),
+        ("reverted", "This commit was undone.")
+    );
+    assert_eq!(error.suggestion, "Push a newer one.");
+    f.queue(&push(SITE, 1)).await;
 }
 
 #[tokio::test]
@@ -73,7 +92,7 @@ async fn a_step_tells_the_worker_that_it_was_cancelled() {
 #[tokio::test]
 async fn what_has_ended_never_changes_by_a_late_report() {
     for status in REACHABLE.into_iter().filter(|status| *status != Building) {
-        for outcome in [committed(), failed(), Outcome::Cancelled, Outcome::Superseded] {
+        for outcome in [committed(), failed(), skipped(), Outcome::Cancelled, Outcome::Superseded] {
             let f = Fixture::new().await;
             let id = f.in_status(SITE, status).await;
             let before = f.get(&id).await;

@@ -89,8 +89,14 @@ impl Git {
 
 fn command(folder: &Path) -> Command {
     let mut command = Command::new("git");
+    command.current_dir(folder);
+    as_operator(&mut command);
     command
-        .current_dir(folder)
+}
+
+/// Whatever git does in this command, it does in the operator's name and with no other settings.
+pub(crate) fn as_operator(command: &mut Command) {
+    command
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .env("GIT_TERMINAL_PROMPT", "0")
@@ -99,5 +105,4 @@ fn command(folder: &Path) -> Command {
         .env("GIT_COMMITTER_NAME", "Olga Operator")
         .env("GIT_COMMITTER_EMAIL", "olga@example.com")
         .env("LC_ALL", "C");
-    command
 }

@@ -4,7 +4,7 @@ mod git;
 mod mcp;
 mod server;
 
-pub(crate) use git::Git;
+pub(crate) use git::{Git, as_operator};
 pub(crate) use mcp::Mcp;
 pub(crate) use server::{Server, binary};
 
@@ -28,6 +28,9 @@ pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T 
     }
 }
 
+/// Bytes of a file that take a moment to become an image.
+const LARGE: usize = 24 * 1024 * 1024;
+
 /// A running server, an agent with its first key, and a site in a source repo.
 pub(crate) struct World {
     pub(crate) server: Server,
@@ -50,6 +53,15 @@ impl World {
         Self { server, agent, site, remote }
     }
 
+    /// A new API key, made by the command with these options.
+    pub(crate) fn key(&self, name: &str, options: &[&str]) -> String {
+        let args: Vec<&str> =
+            ["key", "create", name, "--json"].iter().chain(options).copied().collect();
+        let made: serde_json::Value =
+            serde_json::from_str(&self.server.inkstone_ok(&args)).unwrap();
+        made["key"].as_str().unwrap().to_owned()
+    }
+
     /// The same, with a service `site` that is deployed.
     pub(crate) fn deployed() -> Self {
         let mut world = Self::new();
@@ -63,6 +75,54 @@ impl World {
         self.site.write("index.html", &format!("<h1>{text}</h1>"));
         self.site.commit(text);
         self.site.push(&self.remote)
+    }
+
+    /// Adds a file that takes long to be put into an image.
+    pub(crate) fn write_large(&self) {
+        let mut noise = 1_u32;
+        let large: String = std::iter::repeat_with(|| {
+            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            char::from(b' ' + u8::try_from(noise >> 26).unwrap())
+        })
+        .take(LARGE)
+        .collect();
+        self.site.write("large.txt", &large);
+    }
+
+    /// The site's `service`, as `get_service` shows it.
+    pub(crate) fn service(&mut self) -> Value {
+        self.agent.ok("get_service", json!({"name": "site"}))
+    }
+
+    /// Waits until the deployment `id` of the site has ended.
+    pub(crate) fn wait_for_end(&mut self, id: &Value) -> Value {
+        wait_for("the end of the deployment", || {
+            let deployment = self.service()["deployment"].clone();
+            assert_eq!(&deployment["id"], id, "{deployment}");
+            let pending = deployment["status"] == "queued" || deployment["status"] == "building";
+            (!pending).then_some(deployment)
+        })
+    }
+
+    /// The subjects of every deploy of the site, newest first.
+    pub(crate) fn deploys(&self) -> Vec<String> {
+        let grep = "--grep=Inkstone-Action: deploy";
+        self.server.state().lines(&["log", "--format=%s", grep, "main"])
+    }
+
+    /// Starts the server without the database that it had; the agent gets the new key.
+    pub(crate) fn lose_database(&mut self) {
+        self.server.stop();
+        for file in ["inkstone.db", "inkstone.db-wal", "inkstone.db-shm"] {
+            let _ = std::fs::remove_file(self.server.data().join(file));
+        }
+        self.server.start_again();
+        let key = std::fs::read_to_string(self.server.folder().join("key")).unwrap();
+        key.trim().clone_into(&mut self.server.key);
+        self.agent = Mcp::connect(&self.server);
+        // Old remotes are gone with the old tokens.
+        let token = self.agent.ok("get_git_token", json!({"name": "site"}));
+        token["git_remote"].as_str().unwrap().clone_into(&mut self.remote);
     }
 
     /// Waits until the newest deployment is of the site's newest commit, and committed.

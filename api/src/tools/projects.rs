@@ -1,8 +1,8 @@
-//! `create_project`.
+//! `create_project`, `delete_project`.
 
 use super::arguments::arguments;
 use super::{Effect, Tool, whereabouts};
-use inkstone_deployer::{Caller, Deployer, ProjectCreated, Refusal};
+use inkstone_deployer::{Caller, Deployer, ProjectCreated, ProjectDeleted, Refusal};
 use inkstone_spec::{ProjectName, WorkspaceName};
 
 arguments! {
@@ -25,5 +25,28 @@ impl Tool for CreateProject {
     async fn call(self, deployer: &Deployer, caller: &Caller) -> Result<ProjectCreated, Refusal> {
         let project = whereabouts::project(caller, self.workspace, self.name)?;
         deployer.create_project(caller, &project).await
+    }
+}
+
+arguments! {
+    /// Deletes a project without services. Deleting one that is gone is no error.
+    /// Example: {"name": "web-shop"}
+    pub(crate) struct DeleteProject {
+        /// The project.
+        name: ProjectName,
+        /// Default: the key's.
+        workspace: Option<WorkspaceName>,
+    }
+}
+
+impl Tool for DeleteProject {
+    const NAME: &'static str = "delete_project";
+    const TITLE: &'static str = "Delete project";
+    const EFFECT: Effect = Effect::Removes;
+    type Answer = ProjectDeleted;
+
+    async fn call(self, deployer: &Deployer, caller: &Caller) -> Result<ProjectDeleted, Refusal> {
+        let project = whereabouts::project(caller, self.workspace, self.name)?;
+        deployer.delete_project(caller, &project).await
     }
 }

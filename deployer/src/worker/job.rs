@@ -1,128 +1,43 @@
-//! The queue's workers: build an image, commit the release, exactly once.
-//!
-//! A worker may die at any line. Whoever takes over looks for the deployment's commit first, and the
-//! commit is planned on the newest state, so there is never a second one.
+//! One attempt at a deployment: look for what is there already, build, commit.
 
+use super::release::NoCommit;
+use super::{Ended, LEASE, millis};
+use crate::services::waiting;
 use crate::source::GitTree;
 use crate::{Deployer, Refusal, now_ms};
 use inkstone_builder::{BuildError, BuildRequest, BuiltImage};
-use inkstone_spec::{CommitId, Release, RepoRef};
-use inkstone_state::{
-    Action as StateAction, Message, Proposal, ServiceFiles, Snapshot, Tool, history, plan,
-};
-use inkstone_store::{Deployment, Finish, Heartbeat, Outcome, StoreError};
+use inkstone_spec::{Hold, RepoRef};
+use inkstone_state::{ServiceFiles, history};
+use inkstone_store::{Deployment, Heartbeat, Outcome, StoreError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// How long a worker may be silent before another takes its deployment.
-const LEASE: Duration = Duration::from_secs(30);
 /// How often a worker says that it is alive.
 const HEARTBEAT: Duration = Duration::from_secs(2);
-/// How often an idle worker looks for leases that ended.
-const IDLE: Duration = Duration::from_secs(5);
-/// How long a worker waits after the database failed.
-const BACK_OFF: Duration = Duration::from_secs(1);
 /// How long one build may take.
 const BUILD_TIMEOUT: Duration = Duration::from_mins(10);
 /// How many log lines are written at a time.
 const LOG_BATCH: usize = 100;
 
-impl Deployer {
-    /// Runs the workers until `stop`; then each gives back what it has and ends.
-    pub async fn work(&self, stop: CancellationToken) {
-        let mut workers = JoinSet::new();
-        for number in 0..self.inner.settings.workers {
-            let (deployer, stop) = (self.clone(), stop.clone());
-            workers.spawn(async move { deployer.worker(&format!("worker-{number}"), &stop).await });
-        }
-        while workers.join_next().await.is_some() {}
-    }
-
-    async fn worker(&self, owner: &str, stop: &CancellationToken) {
-        let store = &self.inner.store;
-        // The data directory has one server: a lease under this name is left from before a crash.
-        if let Err(error) = store.expire_leases(owner, now_ms()).await {
-            tracing::error!(%error, "old leases could not be ended");
-        }
-        while !stop.is_cancelled() {
-            let queued = self.inner.work.notified();
-            let cap = self.inner.settings.workspace_cap;
-            let pause = match store.lease_next(owner, now_ms(), millis(LEASE), cap).await {
-                Ok(Some(deployment)) => {
-                    self.run(owner, deployment, stop).await;
-                    // Others of the same service may wait for this one to end.
-                    self.inner.work.notify_waiters();
-                    continue;
-                }
-                Ok(None) => IDLE,
-                Err(error) => {
-                    tracing::error!(%error, "the queue could not be read");
-                    BACK_OFF
-                }
-            };
-            tokio::select! {
-                () = queued => {}
-                () = tokio::time::sleep(pause) => {}
-                () = stop.cancelled() => {}
-            }
-        }
-    }
-
-    /// Works on one deployment to its end, or until it must stop.
-    async fn run(&self, owner: &str, deployment: Deployment, stop: &CancellationToken) {
-        let store = &self.inner.store;
-        let span = tracing::info_span!(
-            "deployment", id = %deployment.id, service = %deployment.service, request_id = %deployment.request_id
-        );
-        let job = Job {
-            deployer: self.clone(),
-            owner: owner.to_owned(),
-            deployment,
-            cancel: Arc::default(),
-        };
-        let outcome = tracing::Instrument::instrument(job.attempt(stop), span.clone()).await;
-        let finished = match outcome {
-            Ended::With(outcome) => {
-                span.in_scope(|| tracing::info!(?outcome, "ended"));
-                store.finish(&job.deployment.id, owner, &outcome, now_ms()).await.map(|finish| {
-                    if finish == Finish::Lost {
-                        tracing::warn!("another worker has the deployment");
-                    }
-                })
-            }
-            Ended::GiveBack => store.release(owner, now_ms()).await.map(drop),
-            Ended::Lost => Ok(()),
-        };
-        if let Err(error) = finished {
-            // The lease ends by itself; whoever takes over finds the commit.
-            tracing::error!(%error, "the end of a deployment could not be written down");
-        }
-    }
-}
-
-/// How an attempt ended.
-enum Ended {
-    With(Outcome),
-    /// The server stops: somebody else goes on.
-    GiveBack,
-    /// Somebody else has it.
-    Lost,
-}
-
-struct Job {
-    deployer: Deployer,
+/// One deployment, in the hands of one worker.
+pub(super) struct Job {
+    pub(super) deployer: Deployer,
     owner: String,
-    deployment: Deployment,
+    pub(super) deployment: Deployment,
     /// Asks the build to stop.
     cancel: Arc<AtomicBool>,
 }
 
 impl Job {
-    async fn attempt(&self, stop: &CancellationToken) -> Ended {
+    pub(super) fn new(deployer: Deployer, owner: &str, deployment: Deployment) -> Self {
+        Self { deployer, owner: owner.to_owned(), deployment, cancel: Arc::default() }
+    }
+
+    /// From what an earlier worker may have left to the end, or until it must stop.
+    pub(super) async fn attempt(&self, stop: &CancellationToken) -> Ended {
         if self.deployment.attempts > 1 {
             match self.committed_before().await {
                 Ok(Some(outcome)) => return Ended::With(outcome),
@@ -135,6 +50,9 @@ impl Job {
             Ok(None) => return Ended::With(Outcome::Cancelled),
             Err(refusal) => return failed(refusal),
         };
+        if let Some(hold) = &files.service.spec.hold {
+            return Ended::Held(hold.clone());
+        }
         if let Some(ended) = self.say("building").await {
             return ended;
         }
@@ -155,13 +73,22 @@ impl Job {
             return ended;
         }
         match self.commit(&image).await {
-            Ok(Some(state_commit)) => {
+            Ok(state_commit) => {
                 tracing::info!(%state_commit, "the state repo has the release");
                 self.log(&format!("committed as {state_commit}")).await;
                 Ended::With(Outcome::Committed { state_commit, image: image.digest })
             }
-            Ok(None) => Ended::With(Outcome::Cancelled),
-            Err(refusal) => {
+            Err(NoCommit::Gone) => Ended::With(Outcome::Cancelled),
+            Err(NoCommit::OnHold(hold)) => Ended::Held(hold),
+            Err(NoCommit::Undone(refusal)) => {
+                self.log(&format!("skipped: {refusal}")).await;
+                Ended::With(Outcome::Skipped {
+                    code: refusal.code.to_owned(),
+                    message: refusal.message,
+                    suggestion: refusal.suggestion,
+                })
+            }
+            Err(NoCommit::Refused(refusal)) => {
                 self.log(&format!("failed: {refusal}")).await;
                 failed(refusal)
             }
@@ -283,66 +210,19 @@ impl Job {
         }
     }
 
-    /// Commits the release; `None` if the service is gone by now.
-    async fn commit(&self, image: &BuiltImage) -> Result<Option<CommitId>, Refusal> {
-        let (deployment, image) = (self.deployment.clone(), image.clone());
-        self.deployer
-            .with_state(move |state| {
-                let gone = AtomicBool::new(false);
-                let plan = |snapshot: &Snapshot| {
-                    let files = snapshot
-                        .service(&deployment.service)?
-                        .filter(|f| f.service.metadata.uid == deployment.service_uid);
-                    gone.store(files.is_none(), Ordering::Relaxed);
-                    let Some(files) = files else { return Ok(None) };
-                    let current = files.service.release.as_ref().map(|r| &r.deployment);
-                    if current == Some(&deployment.id) {
-                        return Ok(None);
-                    }
-                    propose(snapshot, &files, &deployment, &image).map(Some)
-                };
-                let committed =
-                    state.commit(jiff::Timestamp::now(), plan).map_err(Refusal::from_commit)?;
-                Ok((!gone.load(Ordering::Relaxed)).then_some(committed.commit))
-            })
-            .await
+    /// Back into the queue until the hold is lifted.
+    pub(super) async fn put_back(&self, hold: &Hold) -> Result<(), StoreError> {
+        let Deployment { id, service, .. } = &self.deployment;
+        let why = waiting(hold);
+        tracing::info!(deployment = %id, %service, why, "waits");
+        self.deployer.inner.store.hold(id, &self.owner, &why, now_ms()).await?;
+        // A hold that was lifted just before is not lifted again.
+        let found = self.deployer.read_state(|snapshot| Ok(snapshot.intent(service)?));
+        match found {
+            Ok(Some((_, service))) if service.spec.hold.is_some() => Ok(()),
+            _ => self.deployer.intent_changed(service).await,
+        }
     }
-}
-
-fn propose(
-    snapshot: &Snapshot,
-    files: &ServiceFiles,
-    deployment: &Deployment,
-    image: &BuiltImage,
-) -> Result<Proposal, Refusal> {
-    let cluster = snapshot
-        .cluster(&files.region)?
-        .ok_or_else(|| Refusal::internal("a region has no cluster", &files.region))?;
-    let release = Release {
-        deployment: deployment.id.clone(),
-        source_commit: deployment.source_commit.clone(),
-        image: image.digest.clone(),
-        port: image.port,
-        user: image.user,
-        templates: cluster.spec.templates.clone(),
-    };
-    Ok(Proposal {
-        message: Message {
-            action: StateAction::Deploy {
-                service: deployment.service.clone(),
-                deployment: deployment.id.clone(),
-                source_repo: RepoRef {
-                    workspace: deployment.service.workspace.clone(),
-                    repo: deployment.source.repo.clone(),
-                },
-                source_commit: deployment.source_commit.clone(),
-                image: image.digest.clone(),
-            },
-            actor: deployment.actor.clone(),
-            tool: Tool::parse(&deployment.tool)?,
-        },
-        edits: plan::deploy(snapshot, &deployment.service, release)?,
-    })
 }
 
 /// What a report's answer means; `None`: go on.
@@ -373,8 +253,4 @@ fn timed_out() -> Ended {
         format!("The build took longer than {} minutes.", BUILD_TIMEOUT.as_secs() / 60),
         "Make it smaller, or split the service.",
     ))
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

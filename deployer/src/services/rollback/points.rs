@@ -1,0 +1,189 @@
+//! Between which points of history a service is taken back.
+
+use super::Rollback;
+use crate::Refusal;
+use crate::services::{existing_service, short};
+use inkstone_spec::{CommitId, DeploymentId, Service, ServiceRef};
+use inkstone_state::history::{Walk, find_deployment};
+use inkstone_state::{Snapshot, StateRepo};
+use jiff::Timestamp;
+
+/// Where a merge goes from and to.
+pub(super) struct Points {
+    /// With what is undone; `None`: as it is now.
+    pub(super) base: Option<Snapshot>,
+    /// Without it; `None`: before the first commit.
+    pub(super) theirs: Option<Snapshot>,
+    /// The commit that the wish comes down to.
+    pub(super) to: CommitId,
+    current: Current,
+}
+
+/// The release for which points were looked up.
+enum Current {
+    /// They are the same for any.
+    Any,
+    /// The one of this deployment, or none.
+    Is(Option<DeploymentId>),
+}
+
+impl Points {
+    /// Goes on only if the service still has the release for which the points were looked up.
+    pub(super) fn refuse_newer_release(&self, service: &Service) -> Result<(), Refusal> {
+        let Current::Is(expected) = &self.current else { return Ok(()) };
+        let current = service.release.as_ref().map(|release| &release.deployment);
+        if current == expected.as_ref() {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            "release_changed",
+            "The service got another release in this moment.",
+            "Look at it with get_service, then try again; nothing was changed.",
+        ))
+    }
+}
+
+/// Looks the points up in the history of `head`.
+pub(super) fn points(
+    state: &StateRepo,
+    head: &Snapshot,
+    name: &ServiceRef,
+    to: &Rollback,
+) -> Result<Points, Refusal> {
+    match to {
+        Rollback::Undo(commit) => {
+            let base = in_history(head, commit)?;
+            let theirs = parent(&base)?;
+            Ok(Points { base: Some(base), theirs, to: commit.clone(), current: Current::Any })
+        }
+        Rollback::ToCommit(commit) => {
+            let theirs = in_history(head, commit)?;
+            let (current, deploy) = current(state, head, name)?;
+            // From before the current release: what was changed beside the release since stays.
+            let base = match deploy {
+                Some(deploy) if is_before(commit, &deploy)? => Some(deploy),
+                _ => None,
+            };
+            Ok(Points {
+                base,
+                theirs: Some(theirs),
+                to: commit.clone(),
+                current: Current::Is(current),
+            })
+        }
+        Rollback::ToDeployment(deployment) => {
+            existing_service(head, name)?;
+            let theirs = release_of(state, head, name, deployment)?.ok_or_else(|| {
+                Refusal::not_found(
+                    "release of deployment",
+                    deployment,
+                    "Only a committed deployment of this service made one: get_service_history lists them.",
+                )
+            })?;
+            to_release(state, head, name, theirs)
+        }
+        Rollback::Previous => {
+            let service = existing_service(head, name)?.service;
+            let theirs = previous(state, head, &service)?.ok_or_else(|| {
+                Refusal::new(
+                    "no_previous_release",
+                    format!("Service {} has no release before the one that it has.", short(name)),
+                    "Name to_commit or undo_commit; get_service_history lists its commits.",
+                )
+            })?;
+            to_release(state, head, name, theirs)
+        }
+    }
+}
+
+fn to_release(
+    state: &StateRepo,
+    head: &Snapshot,
+    name: &ServiceRef,
+    theirs: Snapshot,
+) -> Result<Points, Refusal> {
+    let (current, base) = current(state, head, name)?;
+    let to = theirs.commit().cloned().ok_or_else(|| no_commit(&"a deploy"))?;
+    Ok(Points { base, theirs: Some(theirs), to, current: Current::Is(current) })
+}
+
+/// The release that the service has, and the state at its deploy.
+fn current(
+    state: &StateRepo,
+    head: &Snapshot,
+    name: &ServiceRef,
+) -> Result<(Option<DeploymentId>, Option<Snapshot>), Refusal> {
+    let Some((_, service)) = head.intent(name)? else { return Ok((None, None)) };
+    let Some(release) = &service.release else { return Ok((None, None)) };
+    let deploy = release_of(state, head, name, &release.deployment)?;
+    Ok((Some(release.deployment.clone()), deploy))
+}
+
+/// The release that the service had before its current one was deployed: the state at its deploy.
+fn previous(
+    state: &StateRepo,
+    head: &Snapshot,
+    service: &Service,
+) -> Result<Option<Snapshot>, Refusal> {
+    let name = service.metadata.service_ref();
+    let Some(deploy) = current(state, head, &name)?.1 else { return Ok(None) };
+    let Some(before) = parent(&deploy)? else { return Ok(None) };
+    let Some((_, was)) = before.intent(&name)? else { return Ok(None) };
+    match &was.release {
+        Some(release) if was.metadata == service.metadata => {
+            release_of(state, &before, &name, &release.deployment)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The state at the deploy of a deployment of this service; `None` where it has no such deploy.
+fn release_of(
+    state: &StateRepo,
+    head: &Snapshot,
+    name: &ServiceRef,
+    deployment: &DeploymentId,
+) -> Result<Option<Snapshot>, Refusal> {
+    let Some(found) = find_deployment(head, deployment, Timestamp::UNIX_EPOCH)? else {
+        return Ok(None);
+    };
+    let snapshot = state.at(&found)?;
+    let is_its = snapshot.intent(name)?.is_some_and(|(_, service)| {
+        service.release.as_ref().is_some_and(|release| release.deployment == *deployment)
+    });
+    Ok(is_its.then_some(snapshot))
+}
+
+/// The state at a commit that is in the history of `head`.
+fn in_history(head: &Snapshot, commit: &CommitId) -> Result<Snapshot, Refusal> {
+    for known in Walk::from(head)? {
+        let known = known?;
+        if known.id == *commit {
+            return Ok(known.snapshot);
+        }
+    }
+    Err(Refusal::not_found(
+        "state commit",
+        commit,
+        "Name a commit of the state repo in full: get_service_history lists those of a service.",
+    ))
+}
+
+/// The state before the commit of `snapshot`.
+fn parent(snapshot: &Snapshot) -> Result<Option<Snapshot>, Refusal> {
+    Ok(Walk::from(snapshot)?.nth(1).transpose()?.map(|commit| commit.snapshot))
+}
+
+/// Whether a commit is in the history of `snapshot` and not its own.
+fn is_before(commit: &CommitId, snapshot: &Snapshot) -> Result<bool, Refusal> {
+    for known in Walk::from(snapshot)?.skip(1) {
+        if known?.id == *commit {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn no_commit(what: &dyn std::fmt::Display) -> Refusal {
+    Refusal::internal("a state has no commit", what)
+}

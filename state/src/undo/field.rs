@@ -1,0 +1,146 @@
+//! The fields that are undone one by one, named as people write them.
+
+use super::env::sealed;
+use crate::ServiceFiles;
+use inkstone_spec::{EnvKey, Service, ServiceSpec};
+use std::fmt;
+
+/// Defines the leaf fields of a service's `spec`.
+macro_rules! leaves {
+    ($($(#[$doc:meta])* $leaf:ident = $name:literal, $($part:ident).+;)+) => {
+        /// A leaf field of a service's `spec`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Leaf {
+            $($(#[$doc])* $leaf),+
+        }
+
+        impl Leaf {
+            /// Every leaf, in the order of the file.
+            pub const ALL: &[Self] = &[$(Self::$leaf),+];
+
+            /// Its path in the file.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$leaf => $name),+ }
+            }
+
+            /// Whether two services agree on it.
+            pub(super) fn is_same(self, a: &ServiceSpec, b: &ServiceSpec) -> bool {
+                match self { $(Self::$leaf => a.$($part).+ == b.$($part).+),+ }
+            }
+
+            /// Copies it.
+            pub(super) fn copy(self, from: &ServiceSpec, to: &mut ServiceSpec) {
+                match self { $(Self::$leaf => to.$($part).+.clone_from(&from.$($part).+)),+ }
+            }
+        }
+    };
+}
+
+leaves! {
+    /// Who hosts the source.
+    SourceHost = "spec.source.host", source.host;
+    /// The source repository.
+    SourceRepo = "spec.source.repo", source.repo;
+    /// The branch that is deployed.
+    SourceBranch = "spec.source.branch", source.branch;
+    /// The build pack.
+    Pack = "spec.build.pack", build.pack;
+    /// The directory that is the source.
+    RootDirectory = "spec.build.rootDirectory", build.root_directory;
+    /// The directory that is published.
+    PublishDirectory = "spec.build.publishDirectory", build.publish_directory;
+    /// The port.
+    Port = "spec.port", port;
+    /// How many pods.
+    Replicas = "spec.replicas", replicas;
+    /// Memory of each pod.
+    Memory = "spec.resources.memory", resources.memory;
+    /// CPU of each pod.
+    Vcpus = "spec.resources.vcpus", resources.vcpus;
+    /// The hosts beside the default one, as one.
+    Hosts = "spec.hosts", hosts;
+    /// The hold, as one.
+    Hold = "spec.hold", hold;
+}
+
+/// Something about a service that a commit can change by itself.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Field {
+    /// Whether it exists, and all that it is.
+    Service,
+    /// Its life: a service that was made anew under an old name is another one.
+    Uid,
+    /// A field of its `spec`.
+    Spec(Leaf),
+    /// Its release, as one.
+    Release,
+    /// A variable of its env.
+    Env(EnvKey),
+}
+
+impl Field {
+    /// Whether a service is the same in this field at two places in history.
+    pub fn is_same(&self, a: Option<&ServiceFiles>, b: Option<&ServiceFiles>) -> bool {
+        let (Some(a), Some(b)) = (a, b) else { return a.is_none() && b.is_none() };
+        match self {
+            Self::Service => a.service == b.service && sealed(a) == sealed(b),
+            Self::Uid => a.service.metadata.uid == b.service.metadata.uid,
+            Self::Spec(leaf) => leaf.is_same(&a.service.spec, &b.service.spec),
+            Self::Release => is_same_release(&a.service, &b.service),
+            Self::Env(key) => sealed(a).get(key) == sealed(b).get(key),
+        }
+    }
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Service => f.write_str("service"),
+            Self::Uid => f.write_str("metadata.uid"),
+            Self::Spec(leaf) => f.write_str(leaf.as_str()),
+            Self::Release => f.write_str("release"),
+            Self::Env(key) => write!(f, "env.{key}"),
+        }
+    }
+}
+
+/// Whether both run the same thing. By which templates it is rendered is another matter: an upgrade
+/// since then does not stand in the way of going back.
+pub(super) fn is_same_release(a: &Service, b: &Service) -> bool {
+    match (&a.release, &b.release) {
+        (Some(a), Some(b)) => {
+            (&a.deployment, &a.source_commit, &a.image, a.port, a.user)
+                == (&b.deployment, &b.source_commit, &b.image, b.port, b.user)
+        }
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use inkstone_spec::{Build, Release, Resources, Source};
+
+    /// A field that is added to these types must become a leaf, or part of the release: then this
+    /// compiles again.
+    #[expect(dead_code, reason = "it only has to compile")]
+    fn every_field_is_merged(spec: ServiceSpec, release: Release) {
+        let ServiceSpec { source, build, port, replicas, resources, hosts, hold } = spec;
+        let Source { host, repo, branch } = source;
+        let Build { pack, root_directory, publish_directory } = build;
+        let Resources { memory, vcpus } = resources;
+        let Release { deployment, source_commit, image, port: found, user, templates } = release;
+        drop((port, replicas, hosts, hold, host, repo, branch, pack, root_directory));
+        drop((publish_directory, memory, vcpus, deployment, source_commit, image, found));
+        drop((user, templates));
+    }
+
+    #[test]
+    fn leaves_are_named_as_in_the_file_and_each_once() {
+        let names: std::collections::BTreeSet<_> = Leaf::ALL.iter().map(|l| l.as_str()).collect();
+        assert_eq!(names.len(), Leaf::ALL.len());
+        assert_eq!(Field::Spec(Leaf::Memory).to_string(), "spec.resources.memory");
+        assert_eq!(Field::Env("API_TOKEN".parse().unwrap()).to_string(), "env.API_TOKEN");
+    }
+}
