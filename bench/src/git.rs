@@ -8,8 +8,14 @@ use std::process::{Command, Output};
 /// A command of git in `folder`, to be run by whatever runs commands.
 pub(crate) fn command(folder: &Path) -> Command {
     let mut command = Command::new("git");
+    command.current_dir(folder);
+    in_the_same_name(&mut command);
     command
-        .current_dir(folder)
+}
+
+/// Whatever git does in this command, it does in the same name and with no other settings.
+pub(crate) fn in_the_same_name(command: &mut Command) {
+    command
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .env("GIT_TERMINAL_PROMPT", "0")
@@ -18,7 +24,6 @@ pub(crate) fn command(folder: &Path) -> Command {
         .env("GIT_COMMITTER_NAME", "Bea Bench")
         .env("GIT_COMMITTER_EMAIL", "bea@example.com")
         .env("LC_ALL", "C");
-    command
 }
 
 /// Runs git to its end and returns what it printed; it must do well.

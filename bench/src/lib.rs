@@ -1,8 +1,7 @@
 //! What Inkstone costs, and what it survives, measured on the real binary.
 //!
-//! Owns the measures behind `RESULTS.md` ([`measure`]) and the storm of kills behind `SOAK.md`
-//! ([`soak`]): how a large state repo is laid out for them, how the server is driven, and the tables
-//! that are committed.
+//! Owns the measures behind `RESULTS.md` ([`measure`]) and the storms behind `SOAK.md` ([`soak`]): how a
+//! large state repo is laid out for them, how the server is driven, and the tables that are committed.
 //!
 //! Must not know: how the server does what is measured. It is reached as its users reach it, by its
 //! command line, HTTP and git; only rendering and commits are also called as libraries, because they

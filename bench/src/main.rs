@@ -2,10 +2,10 @@
 //! `cargo xtask soak` build both and run this.
 
 use anyhow::Context as _;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use inkstone_bench::beside_this_program;
 use inkstone_bench::measure::{self, Measure, Scope};
-use inkstone_bench::soak::{self, Storm};
+use inkstone_bench::soak::{self, Crowd, Kills, Report, Reverts};
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
@@ -25,7 +25,7 @@ struct Arguments {
 enum Command {
     /// Measure what Inkstone costs; a whole run writes bench/RESULTS.md.
     Measure(MeasureArguments),
-    /// Kill the server again and again under pushes; writes bench/SOAK.md.
+    /// Storms over a real server; a whole run writes bench/SOAK.md.
     Soak(SoakArguments),
 }
 
@@ -41,12 +41,40 @@ struct MeasureArguments {
 
 #[derive(Args)]
 struct SoakArguments {
-    /// How many times the server is killed.
+    /// One storm alone; writes no file.
+    #[arg(long, value_name = "NAME")]
+    only: Option<Storm>,
+    /// How many times the server is killed, in the storms that kill it.
     #[arg(long, default_value_t = 100)]
     kills: u32,
     /// What every choice follows from; without it, a new one.
     #[arg(long)]
     seed: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Storm {
+    /// Two people push, and the server is killed again and again.
+    Kills,
+    /// A hundred deploy at once, while an operator edits by hand and the server is killed.
+    Crowd,
+    /// Everything is taken back in every way there is.
+    Reverts,
+}
+
+impl Storm {
+    fn rage(self, inkstone: &Path, kills: u32, seed: u64) -> anyhow::Result<Report> {
+        match self {
+            Self::Kills => soak::kills(inkstone, &Kills { kills, seed }),
+            Self::Crowd => {
+                soak::crowd(inkstone, &Crowd { writers: 100, versions: 10, kills, seed })
+            }
+            Self::Reverts => soak::reverts(
+                inkstone,
+                &Reverts { services: 20, deployments: 200, reverts: 60, seed },
+            ),
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -71,9 +99,17 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Soak(arguments) => {
             let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..));
-            let report = soak::storm(&inkstone, &Storm { kills: arguments.kills, seed })?;
-            publish(&report.table(), Some(&Path::new(FOLDER).join("SOAK.md")))?;
-            Ok(if report.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            let storms =
+                arguments.only.map_or_else(|| Storm::value_variants().to_vec(), |only| vec![only]);
+            let reports: Vec<Report> = storms
+                .iter()
+                .map(|storm| storm.rage(&inkstone, arguments.kills, seed))
+                .collect::<anyhow::Result<_>>()?;
+            let whole = arguments.only.is_none();
+            let document = soak::document(&reports)?;
+            publish(&document, whole.then(|| Path::new(FOLDER).join("SOAK.md")).as_deref())?;
+            let well = reports.iter().all(|report| report.findings.is_empty());
+            Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
     }
 }

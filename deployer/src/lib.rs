@@ -23,6 +23,7 @@ mod repos;
 mod resume;
 mod services;
 mod source;
+mod tries;
 mod undone;
 mod views;
 mod worker;
@@ -51,6 +52,7 @@ use inkstone_store::Store;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{Mutex, Notify, RwLock};
+use tries::Tries;
 
 /// What the use cases work on.
 pub struct Parts {
@@ -97,8 +99,12 @@ struct Inner {
     identities: Arc<Identities>,
     settings: Settings,
     authenticator: Authenticator,
+    /// Pushes to the state repo.
+    tries: Tries,
     /// Wakes workers when something was queued.
     work: Notify,
+    /// Told when a push could not be queued.
+    missed: Notify,
     /// Held while the index of the history is brought up to date and read.
     history: Mutex<()>,
     /// Read while something comes to rely on a repository that exists; written from looking at what is
@@ -118,7 +124,9 @@ impl Deployer {
                 builder: Arc::new(parts.builder),
                 identities: Arc::new(parts.identities),
                 settings: parts.settings,
+                tries: Tries::default(),
                 work: Notify::new(),
+                missed: Notify::new(),
                 history: Mutex::new(()),
                 repo_names: RwLock::new(()),
             }),

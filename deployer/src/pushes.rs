@@ -84,6 +84,11 @@ impl Authorizer for GitAuthorizer {
                 (inner.repos.path(repo), None)
             }
             RepoPath::State => {
+                match operation {
+                    Operation::Read if inner.tries.is_again(&name) => inner.state.give_way(),
+                    Operation::Read => {}
+                    Operation::Write => inner.tries.begin(&name),
+                }
                 let hooks = inner.settings.hooks_dir.clone();
                 let admin = authorize(&credential, Action::Administer, object).is_ok();
                 let reach = if admin { Reach::Everything } else { Reach::Tenants };
@@ -101,7 +106,11 @@ impl Authorizer for GitAuthorizer {
 impl PushSink<Pusher> for GitSink {
     async fn pushed(&self, push: Push<Pusher>) -> Vec<String> {
         match &push.repo {
-            RepoPath::State => self.0.state_pushed().await,
+            RepoPath::State => {
+                self.0.inner.tries.landed(&push.actor.name);
+                self.0.inner.state.go_on();
+                self.0.state_pushed().await
+            }
             RepoPath::Hosted(repo) => {
                 let mut lines = Vec::new();
                 for update in &push.updates {
@@ -148,7 +157,10 @@ impl Deployer {
             }
             Ok::<_, Refusal>(lines)
         };
-        queued.await.unwrap_or_else(|refusal| vec![format!("Your push is stored, but: {refusal}")])
+        queued.await.unwrap_or_else(|refusal| {
+            self.inner.missed.notify_one();
+            vec![format!("Your push is stored and will be deployed, but later: {refusal}")]
+        })
     }
 
     async fn deploy_event(&self, files: &ServiceFiles, head: &CommitId, pusher: &Pusher) -> String {
@@ -171,7 +183,10 @@ impl Deployer {
                 )
             }
             Ok(Err(undone)) => format!("{name}: skipped: {}", undone.refusal()),
-            Err(refusal) => format!("{name}: not deployed: {refusal}"),
+            Err(refusal) => {
+                self.inner.missed.notify_one();
+                format!("{name}: not deployed yet: {refusal}")
+            }
         }
     }
 

@@ -8,6 +8,7 @@
 
 pub mod check;
 mod commit;
+mod courtesy;
 mod entry;
 mod error;
 mod files;

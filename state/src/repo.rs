@@ -5,6 +5,7 @@
 
 use crate::check::{Finding, check_commit, inspect_line};
 use crate::commit;
+use crate::courtesy::Courtesy;
 use crate::files;
 use crate::group::{Batch, Line, Ticket};
 use crate::history::{commit_id, object_id, read_commit};
@@ -37,6 +38,7 @@ pub struct StateRepo {
     signer: Signer,
     /// What this process is about to write.
     line: Line,
+    courtesy: Courtesy,
     /// Held while a batch is written, so that writers, of this process and of others, take turns instead
     /// of losing races against each other.
     turn: Mutex<File>,
@@ -98,6 +100,7 @@ impl StateRepo {
             objects: Arc::new(Objects::open(&[&git_dir.join("objects")])?),
             signer,
             line: Line::default(),
+            courtesy: Courtesy::default(),
             turn: Mutex::new(File::create(&path).map_err(StateError::io("creating", path))?),
         };
         this.main()?.inkstone()?;
@@ -156,6 +159,8 @@ impl StateRepo {
         plan: impl Fn(&Snapshot) -> Result<Option<Proposal>, E>,
     ) -> Result<Committed, CommitError<E>> {
         for attempt in 0..MAX_TRIES {
+            // What is planned while somebody pushes would be in vain.
+            self.courtesy.wait();
             // Who has lost a race plans while nobody else of Inkstone can write.
             let early = if attempt > 0 { Some(self.turn()?) } else { None };
             let (ticket, planned) = self.line.plan(
@@ -172,6 +177,16 @@ impl StateRepo {
             }
         }
         Err(CommitError::Busy)
+    }
+
+    /// Somebody is about to push who has lost a race: what is not being written yet waits for a moment.
+    pub fn give_way(&self) {
+        self.courtesy.begin();
+    }
+
+    /// The push that was given way to is in.
+    pub fn go_on(&self) {
+        self.courtesy.end();
     }
 
     /// Advances `live` to `main` if what lies between passes the checks, after rendering what follows from
@@ -258,6 +273,7 @@ impl StateRepo {
         if let Some(outcome) = ticket.outcome() {
             return Ok(outcome);
         }
+        self.courtesy.wait();
         let Some(batch) = self.line.close() else { return Ok(false) };
         let written = self.put(&batch);
         for made in self.line.ended(batch, matches!(written, Ok(true))) {

@@ -49,7 +49,7 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         options: Vec<String>,
     },
-    /// Build optimised and kill it again and again under pushes; writes bench/SOAK.md.
+    /// Build optimised and let storms rage over it: kills, a crowd, reverts; writes bench/SOAK.md.
     Soak {
         /// `--kills N`, `--seed S`, `--help`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

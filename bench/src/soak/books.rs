@@ -5,7 +5,7 @@ use super::pushers::Pushed;
 use super::world::World;
 use crate::git;
 use crate::server::Home;
-use inkstone_spec::{DeploymentId, DeploymentStatus, ServiceRef};
+use inkstone_spec::{DeploymentId, DeploymentStatus};
 use inkstone_store::{Deployment, MAX_RECENT, Store};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -31,7 +31,9 @@ pub(super) struct Books {
 /// Looks at everything that a server left behind.
 pub(super) async fn audit(home: &Home, world: &World, pushed: &Pushed) -> anyhow::Result<Books> {
     let mut books = Books::default();
-    let commits = commits(&home.state(), &mut books)?;
+    let commits = deploys(&home.state(), &mut books.findings)?;
+    books.commits = commits.len();
+    books.twice = books.findings.len();
     for deployment in deployments(home, world, pushed, &commits).await? {
         books.enter(&deployment, &commits);
     }
@@ -42,19 +44,27 @@ pub(super) async fn audit(home: &Home, world: &World, pushed: &Pushed) -> anyhow
             books.findings.push(format!("{}: the push of {commit} is gone", site.name));
         }
     }
+    books.findings.extend(laws(home, world)?);
+    Ok(books)
+}
+
+/// The laws that hold after every storm: `live` is at `main`, no repository is broken, and `inkstone
+/// verify` finds nothing.
+pub(super) fn laws(home: &Home, world: &World) -> anyhow::Result<Vec<String>> {
+    let mut findings = Vec::new();
     let refs = ["main", "live"].map(|name| git::rev_parse(&home.state(), name));
     if let [Ok(main), Ok(live)] = &refs
         && main != live
     {
-        books.findings.push(format!("main is at {main}, live at {live}"));
+        findings.push(format!("main is at {main}, live at {live}"));
     }
     for folder in world.sites.iter().map(|site| &site.hosted).chain([&home.state()]) {
         if let Err(error) = git::run(folder, &["fsck", "--full", "--strict"]) {
-            books.findings.push(format!("{}: {error}", folder.display()));
+            findings.push(format!("{}: {error}", folder.display()));
         }
     }
-    books.findings.extend(verify(home)?);
-    Ok(books)
+    findings.extend(verify(home)?);
+    Ok(findings)
 }
 
 impl Books {
@@ -79,7 +89,10 @@ impl Books {
 
 /// The deploy commits by deployment. Two of one deployment, or of one version of a service, are one too
 /// many.
-fn commits(state: &Path, books: &mut Books) -> anyhow::Result<BTreeMap<String, String>> {
+pub(super) fn deploys(
+    state: &Path,
+    findings: &mut Vec<String>,
+) -> anyhow::Result<BTreeMap<String, String>> {
     let log = git::run(state, &["log", "--grep=^Inkstone-Action: deploy$", FORMAT, "main"])?;
     let mut commits = BTreeMap::new();
     let mut versions = BTreeSet::new();
@@ -90,11 +103,9 @@ fn commits(state: &Path, books: &mut Books) -> anyhow::Result<BTreeMap<String, S
         else {
             anyhow::bail!("git log printed {line:?}");
         };
-        books.commits += 1;
         let first = commits.insert(deployment.to_owned(), commit.to_owned()).is_none();
         if !versions.insert(version.to_owned()) || !first {
-            books.twice += 1;
-            books.findings.push(format!("{commit} deploys once more: {deployment}, {version}"));
+            findings.push(format!("{commit} deploys once more: {deployment}, {version}"));
         }
     }
     Ok(commits)
@@ -110,8 +121,7 @@ async fn deployments(
     let store = Store::open(&home.data().join("inkstone.db")).await?;
     let mut all = BTreeMap::new();
     for site in &world.sites {
-        let name: ServiceRef = format!("main/default/{}", site.name).parse()?;
-        let recent = store.recent(&name, MAX_RECENT).await?;
+        let recent = store.recent(&site.service, MAX_RECENT).await?;
         all.extend(recent.into_iter().map(|deployment| (deployment.id.to_string(), deployment)));
     }
     for id in commits.keys().chain(&pushed.deployments) {

@@ -21,7 +21,7 @@ pub(super) struct Pushers {
 }
 
 /// What they did and were told.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Pushed {
     /// How many pushes there were.
     pub(super) tried: usize,

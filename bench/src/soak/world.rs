@@ -1,18 +1,18 @@
-//! Ten services, each with its own repository and site.
+//! Services, each with its own repository and site, and how they are reached.
 
-use crate::client::{Client, text};
+use crate::client::Client;
 use crate::git;
 use crate::server::{ANYWHERE, Home, Server};
 use anyhow::Context as _;
 use fastrand::Rng;
+use inkstone_spec::ServiceRef;
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// How many services there are.
-const SERVICES: usize = 10;
 /// How long the queue may take to drain at the end.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// How often is looked whether it has.
@@ -20,17 +20,51 @@ const INTERVAL: Duration = Duration::from_millis(50);
 /// The workspace of all of them.
 const WORKSPACE: &str = "main";
 
+/// How a server is reached: where every server of a storm listens, and the key of the last one.
+pub(super) struct Door {
+    address: String,
+    key: RwLock<String>,
+}
+
+impl Door {
+    pub(super) fn to(server: &Server) -> Arc<Self> {
+        let (address, key) = (server.address.clone(), RwLock::new(server.key.clone()));
+        Arc::new(Self { address, key })
+    }
+
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// From now on the key of this server counts: it may have a database of its own.
+    pub(super) fn is_of(&self, server: &Server) {
+        server.key.clone_into(&mut self.key.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub(super) async fn client(&self) -> anyhow::Result<Client> {
+        let key = self.key.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Client::connect(&self.address, &key).await
+    }
+
+    /// A URL for git.
+    pub(super) fn url(&self, path: &str) -> String {
+        let key = self.key.read().unwrap_or_else(PoisonError::into_inner);
+        format!("http://x-git-token:{key}@{}{path}", self.address)
+    }
+}
+
 /// A service's source, as the person who works on it has it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Site {
-    /// The name of the service and of its repository.
+    /// The service.
+    pub(super) service: ServiceRef,
+    /// Its name, and that of its repository.
     pub(super) name: String,
     /// The clone.
     pub(super) folder: PathBuf,
-    /// Where it is pushed to, with a token.
-    pub(super) remote: String,
     /// The repository on the server.
     pub(super) hosted: PathBuf,
+    door: Arc<Door>,
 }
 
 impl Site {
@@ -45,53 +79,70 @@ impl Site {
 
     /// Pushes; returns what the server said, or nothing when the push broke off.
     pub(super) fn push(&self) -> anyhow::Result<Option<String>> {
+        self.move_branch("HEAD")
+    }
+
+    /// Has the branch point at any commit.
+    pub(super) fn move_branch(&self, commit: &str) -> anyhow::Result<Option<String>> {
+        let remote = self.door.url(&format!("/git/{WORKSPACE}/{}.git", self.name));
         let mut push = git::command(&self.folder);
-        let output = push.args(["push", &self.remote, "HEAD:main"]).output()?;
+        push.args(["push", "--force", &remote, &format!("{commit}:refs/heads/main")]);
+        let output = push.output()?;
         Ok(output.status.success().then(|| git::text(&output)))
     }
 }
 
-/// What the storm rages over.
+/// What a storm rages over.
 pub(super) struct World {
-    /// Where every server of the storm listens.
-    pub(super) address: String,
+    pub(super) door: Arc<Door>,
     pub(super) sites: Vec<Site>,
 }
 
 impl World {
-    /// Makes the services on a new server, which goes on running.
-    pub(super) async fn make(home: &Home, rng: &mut Rng) -> anyhow::Result<(Self, Server)> {
-        let server = Server::start(home, ANYWHERE, &[]).await?;
-        let mut client = Client::connect(&server.address, &server.key).await?;
+    /// Makes services on a new server, which goes on running.
+    pub(super) async fn make(
+        home: &Home,
+        services: usize,
+        options: &[&str],
+    ) -> anyhow::Result<(Self, Server)> {
+        let server = Server::start(home, ANYWHERE, options).await?;
+        let door = Door::to(&server);
+        let mut client = door.client().await?;
         let mut sites = Vec::new();
-        for number in 0..SERVICES {
+        for number in 0..services {
             let name = format!("site-{number}");
-            let repo = client.call("create_repo", &json!({"name": name})).await?;
-            let service = json!({"name": name, "repo": name});
-            client.call("create_service", &service).await?;
-            let site = Site {
+            client.call("create_repo", &json!({"name": name})).await?;
+            client.call("create_service", &json!({"name": name, "repo": name})).await?;
+            sites.push(Site {
+                service: format!("{WORKSPACE}/default/{name}").parse()?,
                 folder: init(&home.folder, &name)?,
                 hosted: home.repo(WORKSPACE, &name),
-                remote: text(&repo, "/git_remote")?,
+                door: Arc::clone(&door),
                 name,
-            };
+            });
+        }
+        Ok((Self { door, sites }, server))
+    }
+
+    /// Gives each service its first version.
+    pub(super) fn push_all(&self, rng: &mut Rng) -> anyhow::Result<()> {
+        for site in &self.sites {
             site.change(rng)?;
             site.push()?.context("the first push was refused")?;
-            sites.push(site);
         }
-        Ok((Self { address: server.address.clone(), sites }, server))
+        Ok(())
     }
 
     /// Pushes what is not there yet and waits until every service runs what its branch has. Returns
     /// what never comes about.
-    pub(super) async fn push_and_drain(&self, server: &Server) -> anyhow::Result<Vec<String>> {
+    pub(super) async fn push_and_drain(&self) -> anyhow::Result<Vec<String>> {
         let mut findings = Vec::new();
         for site in &self.sites {
             if site.push()?.is_none() {
                 findings.push(format!("{} takes no pushes any more", site.name));
             }
         }
-        let mut client = Client::connect(&server.address, &server.key).await?;
+        let mut client = self.door.client().await?;
         let end = Instant::now() + PATIENCE;
         for site in &self.sites {
             let head = git::rev_parse(&site.hosted, "main")?;
