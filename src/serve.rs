@@ -144,15 +144,10 @@ async fn open(
     Ok((deployer, start))
 }
 
-/// Finds lost events once, then removes what expired and keeps the state repo tidy, until `stop`.
+/// Finds lost pushes, removes what expired and keeps the state repo tidy, until `stop`.
 async fn keep_house(deployer: Deployer, stop: CancellationToken) {
     let work = async {
-        match deployer.resume().await {
-            Ok(0) => {}
-            Ok(queued) => tracing::info!(queued, "found pushes that were not deployed yet"),
-            Err(refusal) => tracing::error!(%refusal, "could not look for lost pushes"),
-        }
-        tokio::join!(purge(&deployer), tidy_state(&deployer));
+        tokio::join!(deployer.keep_resuming(), purge(&deployer), tidy_state(&deployer));
     };
     tokio::select! {
         () = work => {}

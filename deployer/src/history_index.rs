@@ -34,17 +34,16 @@ struct Gap {
 }
 
 impl Deployer {
-    /// Brings the index up to `live`. One caller at a time; whoever comes meanwhile finds it done.
+    /// Brings the index up to where `live` is now. One caller at a time; whoever comes meanwhile finds
+    /// most of it done. However fast `live` moves on, this ends.
     pub(crate) async fn indexed(&self) -> Result<Indexed<'_>, Refusal> {
         let turn = self.inner.history.lock().await;
         for _ in 0..MAX_TRIES {
-            let reached = self.inner.store.history_indexed_to().await?;
             let live = self.inner.state.live()?;
-            match (live.commit(), reached) {
-                (Some(head), Some(reached)) if *head == reached => {
-                    return Ok(Indexed { head: reached, _turn: turn });
-                }
-                (_, reached) => self.catch_up(live, reached).await?,
+            let Some(head) = live.commit().cloned() else { break };
+            let reached = self.inner.store.history_indexed_to().await?;
+            if reached.as_ref() == Some(&head) || self.catch_up(live, reached).await? {
+                return Ok(Indexed { head, _turn: turn });
             }
         }
         Err(Refusal::internal(
@@ -53,8 +52,8 @@ impl Deployer {
         ))
     }
 
-    /// Adds what lies between `reached` and `live`. Ends early where another process was faster.
-    async fn catch_up(&self, live: Snapshot, reached: Option<CommitId>) -> Result<(), Refusal> {
+    /// Adds what lies between `reached` and `live`. `false`: another process has changed the index.
+    async fn catch_up(&self, live: Snapshot, reached: Option<CommitId>) -> Result<bool, Refusal> {
         let store = &self.inner.store;
         // The whole history is read once, and what was read for that is forgotten again.
         let live = match (live.commit(), &reached) {
@@ -71,11 +70,11 @@ impl Deployer {
             let (newest, after) = (live.at(&end)?, reached.clone());
             let entries = self.with_state(move |_| Ok(entries(&newest, after.as_ref())?)).await?;
             if !store.append_history(reached.as_ref(), &entries, &end).await? {
-                break;
+                return Ok(false);
             }
             reached = Some(end);
         }
-        Ok(())
+        Ok(true)
     }
 }
 

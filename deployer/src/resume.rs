@@ -1,4 +1,5 @@
-//! After a start: events that a crash swallowed are found again by looking at the world.
+//! Pushes that were stored and not queued, because of a crash or because something failed at that moment,
+//! are found again by looking at the world.
 
 use crate::caller::request_id;
 use crate::queue::Origin;
@@ -7,17 +8,56 @@ use crate::{Deployer, Refusal};
 use inkstone_spec::{CommitId, KeyName, RepoRef, Service, ServiceRef, WorkspaceName};
 use inkstone_state::Snapshot;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Who acts when nobody asked anew.
 const ACTOR: &str = "inkstone";
 /// Through what.
 const TOOL: &str = "inkstone serve";
 
+/// How long after a push could not be queued it is looked for, and how long after that in vain.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LAST_PAUSE: Duration = Duration::from_mins(1);
+
+/// What was found.
+struct Found {
+    /// How many pushes were queued.
+    queued: usize,
+    /// How many could not be.
+    failed: usize,
+}
+
 impl Deployer {
+    /// Looks for pushes that were not queued: now, and again whenever one could not be. Never ends.
+    pub async fn keep_resuming(&self) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let is_all = match self.resume().await {
+                Ok(Found { queued, failed }) => {
+                    if queued > 0 {
+                        tracing::info!(queued, "found pushes that were not deployed yet");
+                    }
+                    failed == 0
+                }
+                Err(refusal) => {
+                    tracing::error!(%refusal, "could not look for lost pushes");
+                    false
+                }
+            };
+            if is_all {
+                pause = FIRST_PAUSE;
+                self.inner.missed.notified().await;
+            }
+            tokio::time::sleep(pause).await;
+            if !is_all {
+                pause = (pause * 2).min(LAST_PAUSE);
+            }
+        }
+    }
+
     /// Queues a deployment for every service whose branch points at a commit that was neither queued nor
-    /// deployed: a push that was stored just before a crash. What was undone stays so. Returns how many
-    /// there were.
-    pub async fn resume(&self) -> Result<usize, Refusal> {
+    /// deployed: a push that was stored just before a crash. What was undone stays so.
+    async fn resume(&self) -> Result<Found, Refusal> {
         self.intents_changed().await?;
         drop(self.indexed().await?);
         // Everything is looked at once: what was read for that is forgotten again at the end.
@@ -40,10 +80,7 @@ impl Deployer {
             }
         }
         drop(snapshot);
-        if lost.is_empty() {
-            return Ok(0);
-        }
-        let mut queued = 0;
+        let mut pushes = Found { queued: 0, failed: 0 };
         for (name, head) in lost {
             let found = self.with_state(move |state| Ok(state.main()?.service(&name)?)).await?;
             let Some(files) = found else { continue };
@@ -53,15 +90,16 @@ impl Deployer {
                 request_id: request_id(),
             };
             match self.event(origin, &files, head).await {
-                Ok(Ok(_)) => queued += 1,
+                Ok(Ok(_)) => pushes.queued += 1,
                 Ok(Err(_)) => {}
                 Err(refusal) => {
                     let service = files.service.metadata.service_ref();
                     tracing::error!(%refusal, %service, "a lost push was not queued");
+                    pushes.failed += 1;
                 }
             }
         }
-        Ok(queued)
+        Ok(pushes)
     }
 
     /// Where the service's branch points, if that was neither queued nor deployed.

@@ -3,6 +3,9 @@
 use crate::harness::World;
 use serde_json::json;
 use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 /// What the log says when a deployment has come so far.
 const STEPS: [&str; 5] = [
@@ -21,11 +24,11 @@ fn a_kill_at_any_step_of_a_deployment_ends_in_exactly_one_commit() {
         world.site.commit(&format!("round {round}"));
         world.server.forget_log();
         // The push may be cut off by the kill; what it stored counts.
-        let mut push = std::process::Command::new("git")
+        let mut push = Command::new("git")
             .arg("-C")
             .arg(world.site.path())
             .args(["push", "--quiet", &world.remote, "HEAD:main"])
-            .stderr(std::process::Stdio::null())
+            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         world.server.wait_for_log(step);
@@ -71,3 +74,50 @@ fn without_its_database_everything_deployed_is_still_there() {
     world.wait_for_head();
     assert_eq!(world.agent.ok("delete_service", json!({"name": "site"}))["deleted"], true);
 }
+
+#[test]
+fn a_push_that_cannot_be_queued_at_that_moment_is_deployed_later() {
+    let mut world = World::deployed();
+    let lock = DatabaseLock::take(&world.server.data().join("inkstone.db"));
+    let said = world.push("while the database takes nothing");
+    assert!(said.contains("not deployed yet"), "{said}");
+    drop(lock);
+    world.wait_for_head();
+}
+
+/// Somebody else's transaction, which keeps the server from writing to its database.
+struct DatabaseLock(Child);
+
+impl DatabaseLock {
+    fn take(database: &Path) -> Self {
+        let python = std::env::var("INKSTONE_MCP_PYTHON").expect("run `cargo xtask test`");
+        let mut child = Command::new(python)
+            .args(["-c", LOCK])
+            .arg(database)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "locked\n");
+        Self(child)
+    }
+}
+
+impl Drop for DatabaseLock {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
+}
+
+/// Holds a write transaction until standard input ends.
+const LOCK: &str = "
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute('BEGIN IMMEDIATE')
+print('locked', flush=True)
+sys.stdin.read()
+connection.execute('ROLLBACK')
+";
