@@ -3,7 +3,7 @@
 use crate::log::Scope;
 use crate::options::{DataOptions, ServeOptions};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use inkstone_spec::{KeyName, ProjectRef, Scopes, ServiceRef, WorkspaceName};
+use inkstone_spec::{KeyName, ProjectRef, Recipient, Scopes, ServiceRef, WorkspaceName};
 use std::path::PathBuf;
 
 /// An MCP-native deployer whose database is a git repository.
@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Upgrade(UpgradeArgs),
     /// Look at a data directory: what is wrong, and what to do.
     Doctor(DoctorArgs),
+    /// Who can open sealed values: list, rotate, add, remove.
+    Identity(IdentityArgs),
     /// Add and list workspaces.
     Workspace(WorkspaceArgs),
     /// Make, list and revoke API keys.
@@ -166,6 +168,54 @@ pub(crate) struct DoctorArgs {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IdentityArgs {
+    #[command(subcommand)]
+    pub(crate) command: IdentityCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum IdentityCommand {
+    /// List who can open what.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        data: DataOptions,
+    },
+    /// Give the server a new identity, and wrap what is sealed for it. Nothing restarts.
+    Rotate {
+        #[command(flatten)]
+        data: DataOptions,
+    },
+    /// Let somebody else open everything too, with `sops` for instance: an operator's key.
+    Add {
+        /// `age1…`: what `age-keygen -y` prints.
+        recipient: Recipient,
+        #[command(flatten)]
+        data: DataOptions,
+    },
+    /// Seal to somebody no more.
+    Remove {
+        /// `age1…`.
+        recipient: Recipient,
+        #[command(flatten)]
+        data: DataOptions,
+    },
+}
+
+impl IdentityCommand {
+    pub(crate) fn data(&self) -> &DataOptions {
+        match self {
+            Self::List { data, .. }
+            | Self::Rotate { data }
+            | Self::Add { data, .. }
+            | Self::Remove { data, .. } => data,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

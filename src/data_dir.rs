@@ -3,7 +3,7 @@
 use anyhow::{Context as _, bail};
 use inkstone_githost::HostedRepos;
 use inkstone_renderer::TemplateSet;
-use inkstone_secrets::{Identities, Identity};
+use inkstone_secrets::{Identities, Identity, Keyring};
 use inkstone_spec::KeyName;
 use inkstone_state::{Founding, Signer, StateRepo, found};
 use inkstone_store::Store;
@@ -104,6 +104,12 @@ impl DataDir {
             Identities::new(Identity::generate()?, Vec::new()).save(&path)?;
         }
         Ok(Identities::load(&path)?)
+    }
+
+    /// The same, as the file has them at any time.
+    pub(crate) fn keyring(&self) -> anyhow::Result<Keyring> {
+        self.identities()?;
+        Ok(Keyring::open(&self.identity_file())?)
     }
 
     /// The state repo of a server that was started before.

@@ -6,6 +6,7 @@ mod demo;
 mod doctor;
 mod git;
 mod hook;
+mod identity;
 mod key;
 mod log;
 mod logging;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Revert(args) => revert::revert(&args),
         Command::Upgrade(args) => upgrade::upgrade(&args),
         Command::Doctor(args) => run(doctor::doctor(args)),
+        Command::Identity(args) => identity::identity(&args),
         Command::Workspace(args) => workspace::workspace(&args),
         Command::Key(args) => run(key::key(args)),
         Command::Hook(args) => hook::hook(&args),

@@ -98,7 +98,7 @@ async fn open(
     server: StaticServer,
 ) -> anyhow::Result<(Deployer, Start)> {
     let set = template_set(config.templates.as_deref())?;
-    let identities = data.identities()?;
+    let keyring = data.keyring()?;
     let founding = Founding {
         region: config.region.clone(),
         apps_domain: config.apps_domain.clone(),
@@ -107,7 +107,7 @@ async fn open(
             namespace: config.ingress_namespace.clone(),
         },
         registry: pulled_from(config.registry.as_ref(), public_url)?,
-        recipients: vec![identities.current().recipient().clone()],
+        recipients: vec![keyring.identities()?.current().recipient().clone()],
         templates: &set,
     };
     let (state, founded) = data.found_or_open(&founding)?;
@@ -132,7 +132,7 @@ async fn open(
         store,
         repos: data.repos().await?,
         builder: Builder::new(image_store(config.registry.as_ref(), data)?, server),
-        identities,
+        keyring,
         settings: Settings {
             public_url: public_url.to_owned(),
             region: config.region.clone(),

@@ -155,7 +155,7 @@ fn commit(state: &StateRepo, owners: &[Owner], quiet: bool) -> anyhow::Result<Ou
     Ok(outcome)
 }
 
-fn explain(error: &CommitError<StateError>) -> anyhow::Error {
+pub(crate) fn explain(error: &CommitError<StateError>) -> anyhow::Error {
     let findings = match error {
         CommitError::Unlawful(findings) | CommitError::Unchecked(findings) => findings.as_slice(),
         CommitError::Plan(_) | CommitError::State(_) | CommitError::Busy => &[],

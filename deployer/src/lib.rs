@@ -45,7 +45,7 @@ pub use inkstone_store::{IdempotencyKey, KeyRecord};
 use authenticate::Authenticator;
 use inkstone_builder::Builder;
 use inkstone_githost::HostedRepos;
-use inkstone_secrets::Identities;
+use inkstone_secrets::{Identities, Keyring};
 use inkstone_spec::{ApiKey, Region};
 use inkstone_state::{Snapshot, StateRepo};
 use inkstone_store::Store;
@@ -64,8 +64,8 @@ pub struct Parts {
     pub repos: HostedRepos,
     /// Makes images.
     pub builder: Builder,
-    /// Opens and seals env values.
-    pub identities: Identities,
+    /// What opens and seals env values.
+    pub keyring: Keyring,
     /// What an operator chose.
     pub settings: Settings,
 }
@@ -96,7 +96,7 @@ struct Inner {
     store: Store,
     repos: HostedRepos,
     builder: Arc<Builder>,
-    identities: Arc<Identities>,
+    keyring: Keyring,
     settings: Settings,
     authenticator: Authenticator,
     /// Pushes to the state repo.
@@ -122,7 +122,7 @@ impl Deployer {
                 store: parts.store,
                 repos: parts.repos,
                 builder: Arc::new(parts.builder),
-                identities: Arc::new(parts.identities),
+                keyring: parts.keyring,
                 settings: parts.settings,
                 tries: Tries::default(),
                 work: Notify::new(),
@@ -136,6 +136,12 @@ impl Deployer {
     /// The record of a key; `None` if it is unknown or revoked.
     pub async fn authenticate(&self, key: &ApiKey) -> Result<Option<KeyRecord>, Refusal> {
         Ok(self.inner.authenticator.key(key).await?)
+    }
+
+    /// What opens sealed values now.
+    fn identities(&self) -> Result<Arc<Identities>, Refusal> {
+        let found = self.inner.keyring.identities();
+        found.map_err(|error| Refusal::internal("the identity file cannot be used", &error))
     }
 
     /// The store, for health and metrics.

@@ -110,6 +110,28 @@ impl Identities {
     /// Writes a new file that [`Identities::load`], `age -i` and `SOPS_AGE_KEY_FILE` read, 0600, synced
     /// to disk. Never replaces a file: what an identity sealed is lost without it.
     pub fn save(&self, path: &Path) -> Result<(), IdentityError> {
+        let text = self.text();
+        write_private(path, &text, false).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => IdentityError::Exists { path: path.into() },
+            _ => IdentityError::Unwritable { path: path.into(), error },
+        })
+    }
+
+    /// Makes `identity` the one in use, in the file too: those that are there stay, as old ones, so that
+    /// nothing that was sealed is lost.
+    pub fn rotate(path: &Path, identity: Identity) -> Result<Self, IdentityError> {
+        let Self { current, mut old } = Self::load(path)?;
+        old.insert(0, current);
+        if old.len() >= MAX_IDENTITIES {
+            return Err(IdentityError::TooLarge { path: path.into() });
+        }
+        let rotated = Self::new(identity, old);
+        write_private(path, &rotated.text(), true)
+            .map_err(|error| IdentityError::Unwritable { path: path.into(), error })?;
+        Ok(rotated)
+    }
+
+    fn text(&self) -> Zeroizing<String> {
         let mut text = Zeroizing::new(String::with_capacity(MAX_FILE_BYTES));
         for identity in self.iter() {
             text.push_str("# public key: ");
@@ -118,10 +140,7 @@ impl Identities {
             text.push_str(identity.key.to_string().expose_secret());
             text.push('\n');
         }
-        write_private(path, &text).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => IdentityError::Exists { path: path.into() },
-            _ => IdentityError::Unwritable { path: path.into(), error },
-        })
+        text
     }
 }
 
@@ -142,7 +161,7 @@ fn read_private(path: &Path) -> Result<Zeroizing<String>, IdentityError> {
 }
 
 /// The file appears whole or not at all, whenever the process dies.
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
+fn write_private(path: &Path, text: &str, replaces: bool) -> io::Result<()> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let directory = parent.unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()
@@ -150,7 +169,11 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
         .tempfile_in(directory)?;
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
-    file.persist_noclobber(path)?;
+    if replaces {
+        file.persist(path)?;
+    } else {
+        file.persist_noclobber(path)?;
+    }
     File::open(directory)?.sync_all()
 }
 

@@ -18,8 +18,8 @@ use zeroize::Zeroizing;
 /// `lastmodified` stay too; if the recipients are the same as well, the result is `previous`. A new
 /// recipient gets the data key added; one that is gone is left out.
 ///
-/// A removed recipient has seen the data key, in earlier versions of the file at least. To lock it out
-/// of values to come, pass no `previous`: everything is then encrypted anew under a new data key.
+/// A recipient that is gone has seen the data key. So once a value changes after that, everything is
+/// encrypted anew under a new data key: what it could open it still can, what comes it cannot.
 ///
 /// No values give no file: the caller removes the one there is. `now` is when the change is made; the
 /// file keeps its seconds.
@@ -42,6 +42,9 @@ pub fn seal(
     if *values == old_values {
         let wrapped_keys = wrap(&data_key, &previous.wrapped_keys, recipients)?;
         return Ok(Some(EnvFile { wrapped_keys, ..previous.clone() }));
+    }
+    if previous.recipients().any(|old| !recipients.contains(old)) {
+        return seal_values(&DataKey::generate()?, None, values, recipients, now).map(Some);
     }
     seal_values(&data_key, Some((previous, &old_values)), values, recipients, now).map(Some)
 }

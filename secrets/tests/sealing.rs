@@ -153,13 +153,13 @@ fn a_stranger_cannot_open_and_is_told_who_could() {
 }
 
 #[test]
-fn sealing_without_the_previous_file_makes_a_new_data_key() {
+fn a_change_after_a_recipient_left_makes_a_new_data_key() {
     let (me, leaver) = (identities(), identities());
     let values = env([("A", "1"), ("B", "2")]);
     let both = recipients([&me, &leaver]);
-    let before =
-        seal(None, &values, &me, &both, at("2026-11-21T12:00:00Z")).unwrap().unwrap().to_string();
-    let after = sealed(None, &values, &me).to_string();
+    let before = seal(None, &values, &me, &both, at("2026-11-21T12:00:00Z")).unwrap().unwrap();
+    let after = sealed(Some(&before), &env([("A", "1"), ("B", "3")]), &me).to_string();
+    let before = before.to_string();
     // The keys that the leaver holds open nothing of the new file.
     let (_, old_block) = before.split_once("sops:").unwrap();
     let (new_values, _) = after.split_once("sops:").unwrap();

@@ -14,6 +14,7 @@ mod bad_input;
 mod catalogue;
 mod command_line;
 mod commands_doctor;
+mod commands_identity;
 mod commands_log;
 mod commands_revert;
 mod commands_upgrade;

@@ -12,7 +12,7 @@ use inkstone_deployer::{
 };
 use inkstone_githost::HostedRepos;
 use inkstone_renderer::TemplateSet;
-use inkstone_secrets::{Identities, Identity};
+use inkstone_secrets::{Identities, Identity, Keyring};
 use inkstone_spec::{Ingress, KeyName};
 use inkstone_state::{Founding, Signer, StateRepo, found};
 use inkstone_store::{Store, WorkspaceGrant};
@@ -56,6 +56,7 @@ impl Server {
         let data = tempfile::tempdir().unwrap();
         let root = data.path();
         let identities = Identities::new(Identity::generate().unwrap(), Vec::new());
+        identities.save(&root.join("identity")).unwrap();
         let state = state_repo(root, &identities);
         let store = Store::open(&root.join("inkstone.db")).await.unwrap();
         let key = bootstrap_key(&store).await.unwrap().unwrap().expose().to_owned();
@@ -65,7 +66,7 @@ impl Server {
             store,
             repos: HostedRepos::open(root.join("repos")).await.unwrap(),
             builder: Builder::new(ImageStore::Layout(layout), static_server(root)),
-            identities,
+            keyring: Keyring::open(&root.join("identity")).unwrap(),
             settings: Settings {
                 public_url: PUBLIC_URL.to_owned(),
                 region: "eu-central-1".parse().unwrap(),

@@ -12,7 +12,6 @@ use inkstone_spec::{
 };
 use inkstone_state::{Action as StateAction, Message, Proposal, Snapshot, plan};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use uuid::Uuid;
 
 /// What a new service should be.
@@ -85,7 +84,7 @@ impl Deployer {
         self.refuse_duplicate(&name).await?;
         env::check(&request.env)?;
 
-        let (caller_, identities) = (caller.clone(), Arc::clone(&self.inner.identities));
+        let (caller_, identities) = (caller.clone(), self.identities()?);
         let (commit, files, url) = self
             .with_state(move |state| {
                 let intent = request.intent();

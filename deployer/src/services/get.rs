@@ -86,7 +86,7 @@ impl Deployer {
                 |key: &inkstone_spec::EnvKey| EnvVarView { key: key.to_string(), value: None };
             return Ok(sealed.keys().map(name).collect());
         }
-        Ok(env::open(Some(sealed), &self.inner.identities)?
+        Ok(env::open(Some(sealed), &*self.identities()?)?
             .into_iter()
             .map(|(key, value)| EnvVarView {
                 key: key.to_string(),

@@ -15,7 +15,6 @@ use inkstone_state::{
 };
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 /// What should be different about a service; everything else stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -140,7 +139,7 @@ impl Deployer {
             self.existing_repo(&repo).await?;
         }
         let (wanted, actor, tool) = (name.clone(), caller.actor().clone(), caller.tool.clone());
-        let identities = Arc::clone(&self.inner.identities);
+        let identities = self.identities()?;
         let (committed, before, after) = self
             .with_state(move |state| {
                 let before = RefCell::new(None);

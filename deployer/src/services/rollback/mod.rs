@@ -50,7 +50,7 @@ impl Deployer {
             name: name.clone(),
             to,
             on_conflict,
-            identities: Arc::clone(&self.inner.identities),
+            identities: self.identities()?,
         };
         let (committed, before, after) =
             self.with_state(move |state| undoing.commit(state)).await?;
