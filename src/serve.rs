@@ -17,7 +17,7 @@ use inkstone_deployer::{
     Deployer, GitAuthorizer, GitSink, Parts, Settings, Tool, add_workspace, bootstrap_key,
     use_templates,
 };
-use inkstone_githost::{Limits, RepoPath, tidy};
+use inkstone_githost::Limits;
 use inkstone_spec::{ImageRegistry, Ingress, WorkspaceName};
 use inkstone_state::Founding;
 use std::path::Path;
@@ -166,12 +166,11 @@ async fn purge(deployer: &Deployer) {
 }
 
 async fn tidy_state(deployer: &Deployer) {
-    let limits = Limits::default();
     loop {
-        tokio::time::sleep(TIDY_INTERVAL).await;
-        if let Err(error) = tidy(&RepoPath::State, deployer.state().git_dir(), &limits).await {
+        if let Err(error) = deployer.tidy_state().await {
             tracing::warn!(%error, "the state repo could not be tidied up");
         }
+        tokio::time::sleep(TIDY_INTERVAL).await;
     }
 }
 

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use inkstone_deployer::{Deployer, Refusal};
+use inkstone_deployer::{Deployer, Refusal, StateSize};
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -47,6 +47,11 @@ struct QueueLabels {
     status: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ObjectLabels {
+    kept: &'static str,
+}
+
 /// What is counted. Every label has few values: routes and tools as they are written in this program,
 /// never what a caller sent.
 pub(crate) struct Metrics {
@@ -57,6 +62,9 @@ pub(crate) struct Metrics {
     calls_under_way: Gauge,
     queue: Family<QueueLabels, Gauge>,
     oldest_queued: Gauge<f64, AtomicU64>,
+    state_objects: Family<ObjectLabels, Gauge>,
+    state_packs: Gauge,
+    state_bytes: Gauge,
 }
 
 impl Metrics {
@@ -71,6 +79,9 @@ impl Metrics {
             calls_under_way: Gauge::default(),
             queue: Family::default(),
             oldest_queued: Gauge::default(),
+            state_objects: Family::default(),
+            state_packs: Gauge::default(),
+            state_bytes: Gauge::default(),
         };
         let registry = &mut metrics.registry;
         registry.register(
@@ -105,6 +116,22 @@ impl Metrics {
             Unit::Seconds,
             metrics.oldest_queued.clone(),
         );
+        registry.register(
+            "state_repo_objects",
+            "Objects of the state repo, in files of their own or in packs, a minute ago at most",
+            metrics.state_objects.clone(),
+        );
+        registry.register(
+            "state_repo_packs",
+            "Packs of the state repo, a minute ago at most",
+            metrics.state_packs.clone(),
+        );
+        registry.register_with_unit(
+            "state_repo_size",
+            "Objects of the state repo on disk, a minute ago at most",
+            Unit::Bytes,
+            metrics.state_bytes.clone(),
+        );
         metrics
     }
 
@@ -129,6 +156,14 @@ impl Metrics {
         self.queue.get_or_create(&QueueLabels { status: "queued" }).set(queued);
         self.queue.get_or_create(&QueueLabels { status: "building" }).set(building);
         self.oldest_queued.set(oldest.as_secs_f64());
+    }
+
+    fn state_repo(&self, size: StateSize) {
+        let gauge = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        self.state_objects.get_or_create(&ObjectLabels { kept: "loose" }).set(gauge(size.loose));
+        self.state_objects.get_or_create(&ObjectLabels { kept: "packed" }).set(gauge(size.packed));
+        self.state_packs.set(gauge(size.packs));
+        self.state_bytes.set(i64::try_from(size.bytes).unwrap_or(i64::MAX));
     }
 }
 
@@ -157,6 +192,7 @@ async fn show(State((deployer, metrics)): State<(Deployer, Arc<Metrics>)>) -> Re
     };
     let waited = u64::try_from(depth.oldest_queued_ms).unwrap_or_default();
     metrics.queue(depth.queued, depth.building, Duration::from_millis(waited));
+    metrics.state_repo(deployer.state_size());
     let mut body = String::new();
     match text::encode(&mut body, &metrics.registry) {
         Ok(()) => ([(CONTENT_TYPE, FORMAT)], body).into_response(),

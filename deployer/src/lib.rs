@@ -37,6 +37,7 @@ pub use refusal::Refusal;
 pub use services::{CreateService, GetService, Rollback, UpdateService};
 pub use views::*;
 
+pub use inkstone_githost::Objects as StateSize;
 pub use inkstone_state::Tool;
 pub use inkstone_state::plan::Change;
 pub use inkstone_state::undo::Policy;
@@ -44,13 +45,13 @@ pub use inkstone_store::{IdempotencyKey, KeyRecord};
 
 use authenticate::Authenticator;
 use inkstone_builder::Builder;
-use inkstone_githost::HostedRepos;
+use inkstone_githost::{HostedRepos, Limits, Objects, RepoPath, tidy};
 use inkstone_secrets::{Identities, Keyring};
 use inkstone_spec::{ApiKey, Region};
 use inkstone_state::{Snapshot, StateRepo};
 use inkstone_store::Store;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use tokio::sync::{Mutex, Notify, RwLock};
 use tries::Tries;
 
@@ -105,6 +106,8 @@ struct Inner {
     work: Notify,
     /// Told when a push could not be queued.
     missed: Notify,
+    /// How large the state repo was when somebody last looked.
+    state_size: std::sync::Mutex<Objects>,
     /// Held while the index of the history is brought up to date and read.
     history: Mutex<()>,
     /// Read while something comes to rely on a repository that exists; written from looking at what is
@@ -127,6 +130,7 @@ impl Deployer {
                 tries: Tries::default(),
                 work: Notify::new(),
                 missed: Notify::new(),
+                state_size: std::sync::Mutex::default(),
                 history: Mutex::new(()),
                 repo_names: RwLock::new(()),
             }),
@@ -152,6 +156,19 @@ impl Deployer {
     /// The state repo, for health and metrics.
     pub fn state(&self) -> &StateRepo {
         &self.inner.state
+    }
+
+    /// Keeps the state repo in few files, and looks how large it is.
+    pub async fn tidy_state(&self) -> std::io::Result<()> {
+        let git_dir = self.inner.state.git_dir();
+        let size = tidy(&RepoPath::State, git_dir, &Limits::default()).await?;
+        *self.inner.state_size.lock().unwrap_or_else(PoisonError::into_inner) = size;
+        Ok(())
+    }
+
+    /// How large the state repo was then, for metrics.
+    pub fn state_size(&self) -> Objects {
+        *self.inner.state_size.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads the state repo where it is asked: what a caller is shown comes from a few objects that are

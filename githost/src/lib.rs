@@ -35,6 +35,7 @@ pub use credential::Credential;
 pub use hosted::{HostedRepos, RepoError};
 pub use limits::{Limits, MaintenanceLimits, ServiceLimits};
 pub use maintenance::tidy;
+pub use objects::Objects;
 pub use push::{Push, PushSink, RefUpdate};
 pub use repo::RepoPath;
 pub use router::router;

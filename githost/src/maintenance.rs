@@ -5,7 +5,7 @@
 //! is ever dropped, so a push that refers to an object while it is moved finds it in its new place.
 
 use crate::git::{self, Process};
-use crate::{Limits, RepoPath, objects};
+use crate::{Limits, Objects, RepoPath, objects};
 use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,9 +14,13 @@ use tokio::sync::Semaphore;
 
 /// How many repositories are worked on at once.
 const AT_ONCE: usize = 1;
-/// Each pack that stays has at least so many times the objects of the next smaller one, so that an
-/// object is moved a few times in its life and not each time.
-const FACTOR: &str = "--geometric=2";
+/// Folds packs and loose objects: each pack that stays has at least twice the objects of the next smaller
+/// one, so that an object is moved a few times in its life and not each time. What is replaced is removed
+/// once the new pack is on disk.
+const FOLD: &[&str] = &["repack", "--quiet", "-d", "-n", "--geometric=2"];
+/// Writes down who is whose parent, so that git walks a long history without opening its commits
+/// (git-commit-graph(1)).
+const GRAPH: &[&str] = &["commit-graph", "write", "--reachable", "--split", "--no-progress"];
 
 /// The repositories whose turn is to come, each once.
 pub(crate) struct Maintenance {
@@ -51,26 +55,26 @@ impl Maintenance {
     }
 }
 
-/// Folds the packs and loose objects of a repository, if there are more than its limits say. Readers and
-/// writers go on beside it.
-pub async fn tidy(repo: &RepoPath, git_dir: &Path, limits: &Limits) -> io::Result<()> {
+/// Folds the packs and loose objects of a repository, if there are more than its limits say, and writes
+/// its commit-graph then. Readers and writers go on beside it. Returns what there is in the end.
+pub async fn tidy(repo: &RepoPath, git_dir: &Path, limits: &Limits) -> io::Result<Objects> {
     let before = objects::count(git_dir).await?;
     let limits_are_kept =
         before.packs <= limits.maintenance.packs && before.loose <= limits.maintenance.loose;
     if limits_are_kept {
-        return Ok(());
+        return Ok(before);
     }
-    fold(git_dir, limits).await?;
+    run(git_dir, limits, FOLD).await?;
+    run(git_dir, limits, GRAPH).await?;
     let after = objects::count(git_dir).await?;
     tracing::info!(%repo, ?before, ?after, "tidied up");
-    Ok(())
+    Ok(after)
 }
 
-/// Folds packs and loose objects. What it replaces is removed once the new pack is on disk.
-async fn fold(git_dir: &Path, limits: &Limits) -> io::Result<()> {
+async fn run(git_dir: &Path, limits: &Limits, args: &[&str]) -> io::Result<()> {
     let mut command = git::command(git_dir);
     command.args(["-c", "core.fsync=committed"]).arg("--git-dir").arg(git_dir);
-    command.args(["repack", "--quiet", "-d", "-n", FACTOR]);
+    command.args(args);
     let Process { mut child, stdin, mut stdout, stderr } = Process::start(command)?;
     git::lower_priority(&child);
     drop(stdin);
@@ -86,6 +90,6 @@ async fn fold(git_dir: &Path, limits: &Limits) -> io::Result<()> {
     if status.success() {
         Ok(())
     } else {
-        Err(io::Error::other(format!("git repack ended with {status}: {said}")))
+        Err(io::Error::other(format!("git {} ended with {status}: {said}", args.join(" "))))
     }
 }

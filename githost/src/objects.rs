@@ -10,13 +10,15 @@ const TIME: Duration = Duration::from_secs(30);
 
 /// What git-count-objects(1) says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Objects {
+pub struct Objects {
     /// Objects that are a file each.
-    pub(crate) loose: usize,
+    pub loose: usize,
+    /// Objects in packs; one that is in two counts twice.
+    pub packed: usize,
     /// Packs.
-    pub(crate) packs: usize,
+    pub packs: usize,
     /// Bytes on disk, what is no object of git's among them.
-    pub(crate) bytes: u64,
+    pub bytes: u64,
 }
 
 /// Counts and weighs the objects.
@@ -34,6 +36,7 @@ fn parse(printed: &str) -> Objects {
         let count = usize::try_from(value).unwrap_or(usize::MAX);
         match key {
             "count" => objects.loose = count,
+            "in-pack" => objects.packed = count,
             "packs" => objects.packs = count,
             // In KiB.
             "size" | "size-pack" | "size-garbage" => {
@@ -53,6 +56,7 @@ mod tests {
     fn what_git_prints_is_read() {
         let printed = "count: 7\nsize: 28\nin-pack: 121\npacks: 3\nsize-pack: 11\n\
             prune-packable: 0\ngarbage: 1\nsize-garbage: 1\nalternate: /x\n";
-        assert_eq!(parse(printed), Objects { loose: 7, packs: 3, bytes: 40 * 1024 });
+        let expected = Objects { loose: 7, packed: 121, packs: 3, bytes: 40 * 1024 };
+        assert_eq!(parse(printed), expected);
     }
 }

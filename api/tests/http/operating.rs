@@ -64,6 +64,8 @@ async fn metrics_count_requests_calls_and_the_queue() {
         r#"inkstone_queue_deployments{status="building"} 0"#,
         "inkstone_tool_calls_under_way 0",
         "inkstone_queue_oldest_seconds ",
+        r#"inkstone_state_repo_objects{kept="loose"} "#,
+        "inkstone_state_repo_size_bytes ",
     ] {
         assert!(answer.body.contains(line), "{line} is not in\n{}", answer.body);
     }

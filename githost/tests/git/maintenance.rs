@@ -53,6 +53,8 @@ async fn after_sixty_pushes_there_are_few_packs_and_a_clone_has_everything() {
     until_files(&client, &server.site_dir(), allowed, 0).await;
     assert!(most < 60, "nothing was folded while the pushes went on");
     is_sound(&client, &server.site_dir()).await;
+    client.ok(&server.site_dir(), &["commit-graph", "verify", "--object-dir", "objects"]).await;
+    assert!(server.site_dir().join("objects/info/commit-graphs/commit-graph-chain").is_file());
     client.ok(client.home.path(), &["clone", "-q", &server.site(), "back"]).await;
     let back = client.home.path().join("back");
     assert_eq!(client.ok(&back, &["rev-list", "--count", "HEAD"]).await, "61");
