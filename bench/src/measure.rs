@@ -1,10 +1,12 @@
 //! The measures, all in one run on one machine, and the table they make.
 
+mod bare;
 mod commit;
 mod push;
 mod reads;
 mod render;
 mod site;
+mod sizes;
 mod start;
 mod writers;
 
@@ -30,6 +32,8 @@ pub enum Measure {
     Reads,
     /// From a push to its commit in the state repo.
     Push,
+    /// The same at 100 services and at 50,000.
+    Sizes,
 }
 
 /// How much is measured; the default is everything, in full.
@@ -61,7 +65,8 @@ pub fn run(inkstone: &Path, scope: Scope) -> anyhow::Result<String> {
             rows.extend(render::measure(scope)?);
         }
         let mut facts = machine::facts(&std::env::temp_dir())?;
-        if scope.only != Some(Measure::Render) {
+        let only = |measure| scope.only == Some(measure);
+        if !only(Measure::Render) && !only(Measure::Sizes) {
             say("making a fleet of 10,000 services");
             let fleet = Fleet::found(inkstone).await?;
             facts = machine::facts(&fleet.home.folder)?;
@@ -86,7 +91,17 @@ pub fn run(inkstone: &Path, scope: Scope) -> anyhow::Result<String> {
                 rows.extend(writers::measure(&fleet, scope)?);
             }
         }
-        Ok(format!("# What Inkstone costs\n\n{facts}\n\n{}", results(&rows)))
+        let mut text = format!("# What Inkstone costs\n\n{facts}\n");
+        if !rows.is_empty() {
+            text = format!("{text}\n{}", results(&rows));
+        }
+        if scope.has(Measure::Sizes) {
+            text = format!(
+                "{text}\n## By the number of services\n\n{}",
+                sizes::measure(inkstone, scope).await?
+            );
+        }
+        Ok(text)
     })
 }
 

@@ -38,7 +38,7 @@ pub(super) fn measure(fleet: &Fleet, scope: Scope) -> anyhow::Result<Vec<Row>> {
     for round in 0..scope.rounds(ROUNDS) {
         let member = rng.choice(&fleet.members).context("the fleet is empty")?.clone();
         let change = Deploy::of(&mut rng, member, fleet.templates.clone())?;
-        let edits = plan::deploy(&state.main()?, &change.service, change.release.clone())?;
+        let edits = change.edits(&state)?;
         // Neither is always the one that finds the caches warm.
         if round.is_multiple_of(2) {
             settle();
@@ -95,7 +95,7 @@ impl Deploy {
         })
     }
 
-    fn message(&self) -> anyhow::Result<Message> {
+    pub(super) fn message(&self) -> anyhow::Result<Message> {
         Ok(Message {
             action: Action::Deploy {
                 service: self.service.clone(),
@@ -107,6 +107,11 @@ impl Deploy {
             actor: actor()?,
             tool: Tool::new("git push"),
         })
+    }
+
+    /// What it changes.
+    pub(super) fn edits(&self, state: &StateRepo) -> anyhow::Result<Vec<Edit>> {
+        Ok(plan::deploy(&state.main()?, &self.service, self.release.clone())?)
     }
 
     /// Commits it, and tells how long that took.
@@ -123,7 +128,11 @@ impl Deploy {
     }
 }
 
-fn commit_by_git(clone: &Path, edits: &[Edit], change: &Deploy) -> anyhow::Result<Duration> {
+pub(super) fn commit_by_git(
+    clone: &Path,
+    edits: &[Edit],
+    change: &Deploy,
+) -> anyhow::Result<Duration> {
     let mut add = vec!["add".to_owned(), "--".to_owned()];
     for edit in edits {
         let Edit::Write(path, bytes) = edit else { continue };
@@ -139,7 +148,7 @@ fn commit_by_git(clone: &Path, edits: &[Edit], change: &Deploy) -> anyhow::Resul
 }
 
 /// Puts on disk what was left unwritten, so that nobody's sync pays for what the other did before.
-fn settle() {
+pub(super) fn settle() {
     rustix::fs::sync();
 }
 

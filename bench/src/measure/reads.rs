@@ -138,7 +138,7 @@ async fn call_on(
 }
 
 /// Waits until the server does nothing any more; returns how long that took.
-async fn until_idle(pid: u32) -> anyhow::Result<Duration> {
+pub(super) async fn until_idle(pid: u32) -> anyhow::Result<Duration> {
     let start = Instant::now();
     let mut before = ticks(pid)?;
     loop {

@@ -18,6 +18,23 @@ const ROUNDS: usize = 20;
 const GOAL: f64 = 200.0;
 
 pub(super) fn measure(fleet: &Fleet, scope: Scope) -> anyhow::Result<Vec<Row>> {
+    let (rate, times) = at_once(fleet, scope)?;
+    Ok(vec![
+        Row::judged(
+            format!("deploy commits by {WRITERS} writers at once, durable and signed"),
+            per_second(rate),
+            format!("{GOAL:.0}/s"),
+            rate >= GOAL,
+        ),
+        Row::told(
+            format!("how long one of these waits ({} of them)", times.count()),
+            times.to_string(),
+        ),
+    ])
+}
+
+/// How many commits they make in a second, and how long each takes.
+pub(super) fn at_once(fleet: &Fleet, scope: Scope) -> anyhow::Result<(f64, Times)> {
     let state = open(&fleet.home)?;
     let share = fleet.members.len() / WRITERS;
     let started = Instant::now();
@@ -39,19 +56,7 @@ pub(super) fn measure(fleet: &Fleet, scope: Scope) -> anyhow::Result<Vec<Row>> {
         anyhow::Ok(all)
     })?;
     let rate = rate(times.len(), started.elapsed());
-    let times = Times::new(times);
-    Ok(vec![
-        Row::judged(
-            format!("deploy commits by {WRITERS} writers at once, durable and signed"),
-            per_second(rate),
-            format!("{GOAL:.0}/s"),
-            rate >= GOAL,
-        ),
-        Row::told(
-            format!("how long one of these waits ({} of them)", times.count()),
-            times.to_string(),
-        ),
-    ])
+    Ok((rate, Times::new(times)))
 }
 
 fn write(
