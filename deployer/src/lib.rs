@@ -11,6 +11,7 @@ mod admin;
 mod authenticate;
 mod authorize;
 mod caller;
+mod failure;
 mod history_index;
 mod idempotency;
 mod near;

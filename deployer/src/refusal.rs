@@ -168,7 +168,7 @@ impl From<PlanError> for Refusal {
 
 impl From<StateError> for Refusal {
     fn from(error: StateError) -> Self {
-        Self::internal("the state repo could not be read or written", &error)
+        Self::failure("the state repo could not be read or written", &error)
     }
 }
 
@@ -192,7 +192,7 @@ impl From<RepoError> for Refusal {
                 &repo.repo,
                 "Call create_repo with this name and push to it, or update_service to another repo.",
             ),
-            _ => Self::internal("a source repository could not be read or written", &error),
+            _ => Self::failure("a source repository could not be read or written", &error),
         }
     }
 }

@@ -1,0 +1,57 @@
+//! Failures of the machine that a caller can tell apart: a disk that is full, and one that takes nothing.
+
+use crate::Refusal;
+use std::error::Error;
+use std::io;
+
+impl Refusal {
+    /// A failure that is ours: the details go to the log. What the disk does not take is told apart, so
+    /// that whoever reads it knows that nothing was changed, and that trying again is worth while later.
+    pub(crate) fn failure(what: &'static str, error: &(dyn Error + 'static)) -> Self {
+        let (code, message, advice) = match disk(error) {
+            Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => (
+                "storage_full",
+                "The server's disk is full.",
+                "Try again when an operator has made room on it; the server need not be restarted.",
+            ),
+            Some(io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied) => (
+                "storage_read_only",
+                "The server cannot write to its disk.",
+                "Try again when an operator has made the data directory writable; the server need not be restarted.",
+            ),
+            _ => return Self::internal(what, &error),
+        };
+        tracing::error!(%error, "{what}");
+        Self::new(code, format!("{message} Nothing was changed."), advice)
+    }
+}
+
+/// What the system said about a file, if that is what failed.
+fn disk(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return Some(error.kind());
+        }
+        cause = error.source();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use inkstone_state::StateError;
+
+    #[test]
+    fn a_disk_that_takes_nothing_is_told_apart_from_what_only_the_log_can_tell() {
+        let code = |kind: io::ErrorKind| {
+            let source = io::Error::from(kind);
+            let error = StateError::Io { what: "writing to", path: "/srv".into(), source };
+            Refusal::failure("the state repo could not be written", &error).code
+        };
+        assert_eq!(code(io::ErrorKind::StorageFull), "storage_full");
+        assert_eq!(code(io::ErrorKind::ReadOnlyFilesystem), "storage_read_only");
+        assert_eq!(code(io::ErrorKind::UnexpectedEof), "internal");
+    }
+}
