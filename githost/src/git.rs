@@ -39,6 +39,13 @@ const SETTINGS: &[&str] = &[
     "protocol.allow=never",
 ];
 
+/// What git repeats of the system's words (strerror(3), in the C locale), and what they mean.
+const DISK_SAYS: &[(&str, io::ErrorKind)] = &[
+    ("No space left on device", io::ErrorKind::StorageFull),
+    ("Disk quota exceeded", io::ErrorKind::QuotaExceeded),
+    ("Read-only file system", io::ErrorKind::ReadOnlyFilesystem),
+];
+
 /// A git command that reads no configuration but the repository's own, runs no hook (unless
 /// `core.hooksPath` is set again), knows no home and inherits nothing from this process but `PATH`.
 pub(crate) fn command(git_dir: &Path) -> Command {
@@ -96,7 +103,9 @@ async fn run(mut command: Command, time: Duration) -> io::Result<Output> {
 
 fn failed(output: &Output) -> io::Error {
     let stderr = String::from_utf8_lossy(&output.stderr);
-    io::Error::other(format!("git ended with {}: {}", output.status, stderr.trim()))
+    let said = DISK_SAYS.iter().find(|(words, _)| stderr.contains(words));
+    let kind = said.map_or(io::ErrorKind::Other, |(_, kind)| *kind);
+    io::Error::new(kind, format!("git ended with {}: {}", output.status, stderr.trim()))
 }
 
 /// A running git service. It leads a process group of its own, so that stopping it stops what it

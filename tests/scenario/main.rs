@@ -19,6 +19,7 @@ mod commands_log;
 mod commands_revert;
 mod commands_upgrade;
 mod crashes;
+mod disks;
 mod first_key;
 mod harness;
 mod history;

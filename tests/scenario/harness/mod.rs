@@ -42,7 +42,11 @@ pub(crate) struct World {
 impl World {
     /// A server with a repo `site` that has one commit.
     pub(crate) fn new() -> Self {
-        let server = Server::start();
+        Self::of(Server::start())
+    }
+
+    /// The same, on a server that runs.
+    pub(crate) fn of(server: Server) -> Self {
         let mut agent = Mcp::connect(&server);
         let repo = agent.ok("create_repo", json!({"name": "site"}));
         let remote = repo["git_remote"].as_str().unwrap().to_owned();

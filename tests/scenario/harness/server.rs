@@ -14,14 +14,42 @@ pub(crate) struct Server {
     log: Receiver<String>,
     pub(crate) url: String,
     pub(crate) key: String,
+    /// Whether the data is on a disk that only the server has.
+    own_disk: bool,
 }
+
+/// Mounts a small disk on its first argument, then becomes the rest of them.
+const ON_A_SMALL_DISK: &str = r#"mount -t tmpfs -o size=48m none "$0" && exec "$@""#;
 
 impl Server {
     pub(crate) fn start() -> Self {
         let folder = tempfile::Builder::new().prefix("inkstone-test-").tempdir().unwrap();
-        let (child, log, url) = spawn(folder.path(), "127.0.0.1:0", &[]);
+        Self::spawned(folder, binary(), false)
+    }
+
+    /// One whose data directory is on a disk of 48 MiB that ends with it.
+    pub(crate) fn start_on_a_small_disk() -> Self {
+        let folder = tempfile::Builder::new().prefix("inkstone-test-").tempdir().unwrap();
+        let data = folder.path().join("data");
+        std::fs::create_dir(&data).unwrap();
+        let mut program = Command::new("unshare");
+        program.args(["--user", "--map-root-user", "--mount", "sh", "-c", ON_A_SMALL_DISK]);
+        program.arg(data).arg(binary().get_program());
+        Self::spawned(folder, program, true)
+    }
+
+    fn spawned(folder: TempDir, program: Command, own_disk: bool) -> Self {
+        let (child, log, url) = spawn(program, folder.path(), "127.0.0.1:0", &[]);
         let key = std::fs::read_to_string(folder.path().join("key")).unwrap().trim().to_owned();
-        Self { folder, child, log, url, key }
+        Self { folder, child, log, url, key, own_disk }
+    }
+
+    /// Runs a command where the server is, with its disk.
+    pub(crate) fn inside(&self, args: &[&str]) {
+        let mut command = Command::new("nsenter");
+        command.args(["--user", "--mount", "--preserve-credentials", "--target"]);
+        let output = command.arg(self.child.id().to_string()).args(args).output().unwrap();
+        assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -29,7 +57,13 @@ impl Server {
     }
 
     pub(crate) fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        let data = self.folder.path().join("data");
+        if self.own_disk {
+            // What the server sees, and nobody else does.
+            PathBuf::from(format!("/proc/{}/root{}", self.child.id(), data.display()))
+        } else {
+            data
+        }
     }
 
     /// The first line of the log that has `text`; lines before it are dropped.
@@ -76,7 +110,7 @@ impl Server {
     /// The same, with environment variables.
     pub(crate) fn start_again_with(&mut self, env: &[(&str, &str)]) {
         let address = self.url.strip_prefix("http://").unwrap().to_owned();
-        let (child, log, url) = spawn(self.folder.path(), &address, env);
+        let (child, log, url) = spawn(binary(), self.folder.path(), &address, env);
         self.child = child;
         self.log = log;
         assert_eq!(url, self.url);
@@ -143,9 +177,14 @@ impl Server {
 impl Drop for Server {
     /// Whatever a scenario did, the laws hold over all of history.
     fn drop(&mut self) {
+        if self.own_disk && !std::thread::panicking() {
+            let state = self.folder.path().join("data/state.git").display().to_string();
+            let binary = env!("CARGO_BIN_EXE_inkstone");
+            self.inside(&[binary, "verify", "--repo", &state]);
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if !std::thread::panicking() {
+        if !self.own_disk && !std::thread::panicking() {
             self.verify();
         }
     }
@@ -160,8 +199,13 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 }
 
 #[expect(clippy::zombie_processes, reason = "whoever gets the child waits for it")]
-fn spawn(folder: &Path, listen: &str, env: &[(&str, &str)]) -> (Child, Receiver<String>, String) {
-    let mut child = binary()
+fn spawn(
+    mut program: Command,
+    folder: &Path,
+    listen: &str,
+    env: &[(&str, &str)],
+) -> (Child, Receiver<String>, String) {
+    let mut child = program
         .args(["serve", "--listen", listen, "--data"])
         .arg(folder.join("data"))
         .arg("--bootstrap-key-file")

@@ -1,0 +1,74 @@
+//! A disk that is full and one that takes nothing: whoever it concerns is told, nothing is lost, and the
+//! server goes on by itself.
+
+use crate::harness::{Server, World};
+use serde_json::{Value, json};
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write as _};
+
+#[test]
+fn on_a_full_disk_nothing_is_changed_and_with_room_everything_goes_on() {
+    let mut world = deployed();
+    let before = head(&mut world);
+    let fill = world.server.data().join("fill");
+    fill_up(&fill);
+    let error = world.agent.refused("update_service", json!({"name": "site", "replicas": 2}));
+    assert_eq!(error["code"], "storage_full", "{error}");
+    let error = world.agent.refused("create_repo", json!({"name": "other"}));
+    assert_eq!(error["code"], "storage_full", "{error}");
+    world.site.write("index.html", "<h1>too much</h1>");
+    world.site.commit("two");
+    let said = world.site.refused(&["push", &world.remote, "HEAD:main"]);
+    assert!(said.contains("No space left on device"), "{said}");
+    assert_eq!(world.service()["replicas"], 1, "what is there can be read");
+    assert_eq!(head(&mut world), before);
+
+    fs::remove_file(fill).unwrap();
+    world.agent.ok("update_service", json!({"name": "site", "replicas": 2}));
+    world.agent.ok("create_repo", json!({"name": "other"}));
+    world.site.push(&world.remote);
+    world.wait_for_head();
+}
+
+#[test]
+fn a_state_repo_that_cannot_be_written_is_told_and_written_once_it_can() {
+    let mut world = deployed();
+    let before = head(&mut world);
+    let state = world.server.folder().join("data/state.git").display().to_string();
+    world.server.inside(&["mount", "--bind", &state, &state]);
+    world.server.inside(&["mount", "-o", "remount,bind,ro", &state]);
+    let error = world.agent.refused("update_service", json!({"name": "site", "replicas": 2}));
+    assert_eq!(error["code"], "storage_read_only", "{error}");
+    assert_eq!(world.service()["replicas"], 1, "what is there can be read");
+    assert_eq!(head(&mut world), before);
+    world.server.inside(&["umount", &state]);
+    world.agent.ok("update_service", json!({"name": "site", "replicas": 2}));
+    world.push("two");
+    world.wait_for_head();
+}
+
+/// A deployed site on a small disk.
+fn deployed() -> World {
+    let mut world = World::of(Server::start_on_a_small_disk());
+    world.agent.ok("create_service", json!({"name": "site", "repo": "site"}));
+    world.wait_for_head();
+    world
+}
+
+/// Where the state repo is.
+fn head(world: &mut World) -> Value {
+    world.service()["commit"].clone()
+}
+
+/// Writes until there is no room for one byte more.
+fn fill_up(path: &std::path::Path) {
+    let mut file = File::create(path).unwrap();
+    let mut size = 1024 * 1024;
+    while size > 0 {
+        match file.write_all(&vec![0; size]) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::StorageFull => size /= 2,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
