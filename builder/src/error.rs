@@ -116,6 +116,7 @@ impl BuildError {
             Self::UnsafeName { .. } => "unsafe_name",
             Self::LimitExceeded { .. } => "site_too_large",
             Self::Cancelled => "cancelled",
+            Self::Source { source: SourceError::Oversized { .. }, .. } => "source_too_large",
             Self::Source { .. } => "source_unreadable",
             Self::Store(error) => error.code(),
         }
@@ -155,6 +156,9 @@ impl BuildError {
                 "Publish a smaller directory with publish_directory, or keep large files elsewhere."
             }
             Self::Cancelled => "Redeploy when you want it built.",
+            Self::Source { source: SourceError::Oversized { .. }, .. } => {
+                "Push a commit with a short message and fewer files in one directory."
+            }
             Self::Source { .. } => "Push the commit again, then redeploy.",
             Self::Store(error) => return error.suggestion().to_owned(),
         };

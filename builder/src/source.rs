@@ -6,7 +6,8 @@
 /// Names come from whoever pushed, so nothing is assumed of them. Symbolic links are never
 /// followed: a path leads through directories alone.
 pub trait SourceTree {
-    /// The entries of a directory, in any order.
+    /// The entries of a directory, in any order. A list that is too large is refused before it is in
+    /// memory.
     fn list(&self, directory: &str) -> Result<Vec<Entry>, SourceError>;
 
     /// The content of a file or the target of a symbolic link, of at most `max_bytes`. More is
@@ -47,6 +48,16 @@ pub enum SourceError {
     TooLarge {
         /// Its size.
         bytes: u64,
+    },
+    /// The commit itself, or a directory of it, is larger than any that is read.
+    #[error("{what} has {bytes} bytes, and at most {limit} are read")]
+    Oversized {
+        /// What is too large.
+        what: &'static str,
+        /// Its size.
+        bytes: u64,
+        /// How large it may be.
+        limit: u64,
     },
     /// The commit's objects cannot be read, or there is no such path.
     #[error("{0}")]

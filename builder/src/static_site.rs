@@ -89,7 +89,7 @@ fn read(source: &dyn SourceTree, file: &SiteFile) -> Result<Vec<u8>, BuildError>
             what: format!("{} with its {bytes} bytes", shown(&file.source)),
             limit: format!("{MAX_FILE_BYTES} bytes for one file"),
         },
-        source @ SourceError::Unreadable(_) => {
+        source @ (SourceError::Oversized { .. } | SourceError::Unreadable(_)) => {
             BuildError::Source { path: shown(&file.source), source }
         }
     })

@@ -5,7 +5,7 @@ use crate::StateError;
 use gix::ObjectId;
 use gix::hash::Kind::Sha1;
 use gix::objs::tree::EntryKind;
-use gix::objs::{Data, Find, Kind, TreeRefIter, Write};
+use gix::objs::{Data, Find, FindHeader as _, Kind, TreeRefIter, Write};
 use gix::odb::store::init::Slots;
 use inkstone_renderer::Renderer;
 use inkstone_secrets::EnvFile;
@@ -29,6 +29,11 @@ const RENDERERS_CACHED: usize = 16;
 const MAX_PACKS: u16 = 4_096;
 /// Who looks at everything once keeps only this part of it: what he has seen he does not need again.
 const SHARE_APART: u16 = 32;
+/// The bytes of the largest object that is read, or that one may be a delta of: 16 MiB, a folder of some
+/// 300,000 names. A pack of a few kilobytes can hold gigabytes.
+pub(crate) const MAX_OBJECT_BYTES: usize = 16 * 1024 * 1024;
+/// The bytes of the largest commit that is read: 128 KiB. Many are held at once.
+const MAX_COMMIT_BYTES: usize = 128 * 1024;
 /// How many trees, or files of a kind, a cache makes room for at first.
 const ITEMS_EXPECTED: usize = 4_096;
 
@@ -37,6 +42,16 @@ const ITEMS_EXPECTED: usize = 4_096;
 pub(crate) struct Entry {
     pub(crate) kind: EntryKind,
     pub(crate) id: ObjectId,
+    /// Whether its mode is the one that git itself writes for its kind; readers make of others what they
+    /// like.
+    pub(crate) usual: bool,
+}
+
+impl Entry {
+    /// A folder as git itself writes it.
+    pub(crate) fn folder(id: ObjectId) -> Self {
+        Self { kind: EntryKind::Tree, id, usual: true }
+    }
 }
 
 /// A decoded tree. Names that are not UTF-8 are kept lossily: no path of the layout has them, so they
@@ -125,6 +140,7 @@ impl Objects {
             .map(|dir| {
                 let options = gix::odb::store::init::Options {
                     slots: Slots::Given(MAX_PACKS),
+                    alloc_limit_bytes: Some(MAX_OBJECT_BYTES),
                     ..<_>::default()
                 };
                 gix::odb::Store::at_opts(dir.to_path_buf(), Sha1, &mut std::iter::empty(), options)
@@ -174,10 +190,31 @@ impl Objects {
     /// The raw bytes of an object.
     pub(crate) fn find(&self, id: ObjectId) -> Result<(Kind, Vec<u8>), StateError> {
         let mut buffer = Vec::new();
-        match self.read(&id, &mut buffer).map_err(StateError::git("reading an object"))? {
-            Some(kind) => Ok((kind, buffer)),
-            None => Err(StateError::Missing { id: id.to_string() }),
+        let too_large = |bytes: u64, limit: usize| StateError::Malformed {
+            path: format!("object {id}"),
+            reason: format!("has {bytes} bytes, and at most {limit} are read"),
+        };
+        match self.read(&id, &mut buffer) {
+            Ok(Some(Kind::Commit)) if buffer.len() > MAX_COMMIT_BYTES => {
+                Err(too_large(buffer.len() as u64, MAX_COMMIT_BYTES))
+            }
+            Ok(Some(kind)) => Ok((kind, buffer)),
+            Ok(None) => Err(StateError::Missing { id: id.to_string() }),
+            Err(error) => match self.size(&id) {
+                Some(bytes) if bytes > MAX_OBJECT_BYTES as u64 => {
+                    Err(too_large(bytes, MAX_OBJECT_BYTES))
+                }
+                _ => Err(StateError::git("reading an object")(error)),
+            },
         }
+    }
+
+    /// The size of an object on disk, which is not read for that.
+    fn size(&self, id: &gix::hash::oid) -> Option<u64> {
+        let size = |store: &Arc<gix::odb::Store>| {
+            Some(store.to_cache_arc().try_header(id).ok().flatten()?.size)
+        };
+        self.stores.iter().find_map(size)
     }
 
     fn read(&self, id: &gix::hash::oid, buffer: &mut Vec<u8>) -> Result<Option<Kind>, gix::Error> {
@@ -222,7 +259,7 @@ impl Objects {
 
     /// The entry at `path` below the tree `root`.
     pub(crate) fn entry(&self, root: ObjectId, path: &str) -> Result<Option<Entry>, StateError> {
-        let mut entry = Entry { kind: EntryKind::Tree, id: root };
+        let mut entry = Entry::folder(root);
         for name in path.split('/') {
             if entry.kind != EntryKind::Tree {
                 return Ok(None);
@@ -240,7 +277,7 @@ impl Objects {
 /// two equal names sees another state.
 fn decode(bytes: &[u8]) -> Result<Dir, String> {
     let mut dir = Dir::new();
-    let mut previous = None;
+    let (mut previous, mut rest) = (None, bytes);
     for entry in TreeRefIter::from_bytes(bytes, Sha1) {
         let entry = entry.map_err(|error| error.to_string())?;
         if previous.is_some_and(|previous| previous >= entry) {
@@ -252,7 +289,12 @@ fn decode(bytes: &[u8]) -> Result<Dir, String> {
             return Err(format!("{name:?} is not a file name"));
         }
         let (kind, id) = (entry.mode.kind(), entry.oid.to_owned());
-        if dir.insert(name.into(), Entry { kind, id }).is_some() {
+        // As it is written: parsed, 100664 and 0100644 are the same as 100644.
+        let mode = rest.split(|b| *b == b' ').next().unwrap_or_default();
+        let usual = *mode == **kind.as_octal_str();
+        let length = mode.len() + 1 + entry.filename.len() + 1 + id.as_bytes().len();
+        rest = rest.get(length..).unwrap_or_default();
+        if dir.insert(name.into(), Entry { kind, id, usual }).is_some() {
             return Err("it has one name twice".to_owned());
         }
     }

@@ -80,8 +80,13 @@ pub fn check_push(
             (None, _) => findings.push(refuse("must exist before it is pushed to")),
             (Some(old), Some(new)) => {
                 let at = |id| Ok::<_, StateError>(read_commit(&objects, object_id(id)?)?.snapshot);
-                let line = inspect_line(&at(old)?, &at(new)?, MAX_COMMITS, reach)?;
-                findings.extend(line.findings);
+                match at(new) {
+                    Ok(new) => {
+                        let line = inspect_line(&at(old)?, &new, MAX_COMMITS, reach)?;
+                        findings.extend(line.findings);
+                    }
+                    Err(error) => findings.push(Finding::from_error(error, &update.name)?),
+                }
             }
         }
     }

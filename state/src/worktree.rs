@@ -2,7 +2,7 @@
 
 use crate::files::{self, Edit};
 use crate::history::{object_id, read_commit};
-use crate::objects::{Objects, Overlay};
+use crate::objects::{MAX_OBJECT_BYTES, Objects, Overlay};
 use crate::{Snapshot, StateError};
 use inkstone_spec::{CommitId, StatePath};
 use std::fs;
@@ -58,6 +58,11 @@ fn read_below(dir: &Path, below: &str, edits: &mut Vec<Edit>) -> Result<(), Stat
         } else if kind.is_file()
             && let Ok(path) = path.parse::<StatePath>()
         {
+            let bytes = entry.metadata().map_err(failed)?.len();
+            if bytes > MAX_OBJECT_BYTES as u64 {
+                let reason = format!("has {bytes} bytes, and at most {MAX_OBJECT_BYTES} are read");
+                return Err(StateError::Malformed { path: path.to_string(), reason });
+            }
             edits.push(Edit::Write(path, fs::read(entry.path()).map_err(failed)?));
         }
     }

@@ -10,7 +10,8 @@ use std::sync::Arc;
 /// The deepest path that is followed: one more than the layout has, so that strays show.
 const MAX_DEPTH: usize = 9;
 
-/// One file that differs. A tree stands here only where no file can: it is empty, or too deep.
+/// One file that differs. A tree stands here only where that is wrong: it is empty, too deep, or of an
+/// unusual mode.
 #[derive(Clone, Debug)]
 pub(crate) struct Changed {
     pub(crate) path: String,
@@ -25,8 +26,8 @@ pub(crate) fn diff(
     new: ObjectId,
 ) -> Result<Vec<Changed>, StateError> {
     let mut changed = Vec::new();
-    let tree = |id| Entry { kind: EntryKind::Tree, id };
-    descend(objects, "", old.map(tree), Some(tree(new)), 0, &mut changed)?;
+    let (old, new) = (old.map(Entry::folder), Some(Entry::folder(new)));
+    descend(objects, "", old, new, 0, &mut changed)?;
     Ok(changed)
 }
 
@@ -59,7 +60,8 @@ fn descend(
             .map_or_else(|| Ok(Arc::default()), |e| objects.dir(e.id))
     };
     let (before, after) = (listing(old)?, listing(new)?);
-    if is_tree(new) && after.is_empty() && !path.is_empty() {
+    let is_wrong = new.is_some_and(|new| !new.usual) || (after.is_empty() && !path.is_empty());
+    if is_tree(new) && is_wrong {
         changed.push(Changed { path: path.to_owned(), old: None, new });
     }
     let names: BTreeSet<&str> = before.keys().chain(after.keys()).map(AsRef::as_ref).collect();

@@ -42,7 +42,10 @@ pub fn inspect_line(
     let mut commits: Vec<Commit> = Vec::new();
     let mut walk = Walk::from(new)?;
     loop {
-        let commit = walk.next().transpose()?;
+        let commit = match walk.next().transpose() {
+            Ok(commit) => commit,
+            Err(error) => return Ok(Line::refused(Finding::from_error(error, &"a commit")?)),
+        };
         if commit.as_ref().map(|commit| &commit.id) == old.commit() {
             break;
         }

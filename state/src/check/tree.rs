@@ -39,6 +39,9 @@ pub(super) fn inspect_tree(inspector: &mut Inspector<'_>) -> Result<(), StateErr
 pub(super) fn layout_path(file: &Changed, findings: &mut Vec<Finding>) -> Option<StatePath> {
     let path = &file.path;
     let wrong = match file.new.map(|entry| entry.kind) {
+        _ if file.new.is_some_and(|entry| !entry.usual) => {
+            Some("has an unusual mode: a file has 100644, a folder 40000")
+        }
         None | Some(EntryKind::Blob) => None,
         Some(EntryKind::BlobExecutable) => Some("is executable"),
         Some(EntryKind::Link) => Some("is a symbolic link"),

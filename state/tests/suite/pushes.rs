@@ -231,3 +231,14 @@ fn a_commit_that_is_not_there_is_an_error_and_no_pass() {
         check_push(fixture.state.git_dir(), None::<&Path>, &[update], Reach::Tenants).unwrap_err();
     assert!(error.to_string().contains("missing"), "{error}");
 }
+
+#[test]
+fn a_commit_that_is_too_large_to_be_read_is_refused() {
+    let fixture = Fixture::new();
+    let clone = fixture.clone();
+    std::fs::write(clone.dir.join("message"), "words ".repeat(30_000)).unwrap();
+    clone.git(&["commit", "--quiet", "--allow-empty", "--file", "message"]);
+    let found = refused(&fixture, &clone, &["HEAD:main"], Rule::Parses);
+    assert_found(&found, Rule::Parses, &format!("object {}", clone.head()));
+    assert!(found[0].message.contains("at most 131072 are read"), "{}", found[0]);
+}

@@ -1,9 +1,10 @@
 //! Trees that git's own index would never make.
 
-use crate::fixture::{Fixture, assert_found, findings};
+use crate::fixture::{Fixture, SITE, assert_found, findings};
 use crate::git::{Clone, command};
 use crate::laws::broken;
 use inkstone_state::check::Rule;
+use inkstone_state::snapshot_of;
 use std::io::Write as _;
 use std::process::Stdio;
 
@@ -79,4 +80,39 @@ fn a_folder_with_nothing_in_it_is_found() {
         let empty = tree(clone, &[]);
         commit_root(clone, |entries| entries.push(("40000".into(), "zones".into(), empty)));
     });
+}
+
+#[test]
+fn a_mode_that_git_itself_never_writes_is_found() {
+    for mode in ["100664", "100600", "104644", "0100644"] {
+        broken(Rule::Layout, "README.md", |_, clone| {
+            commit_root(clone, |entries| {
+                let readme = entries.iter_mut().find(|entry| entry.1 == "README.md").unwrap();
+                readme.0 = mode.into();
+            });
+        });
+    }
+    for mode in ["40755", "040000"] {
+        broken(Rule::Layout, "hosts", |_, clone| {
+            commit_root(clone, |entries| {
+                let hosts = entries.iter_mut().find(|entry| entry.1 == "hosts").unwrap();
+                hosts.0 = mode.into();
+            });
+        });
+    }
+}
+
+#[test]
+fn what_is_too_large_to_be_read_is_found() {
+    let fixture = Fixture::new();
+    let clone = fixture.clone();
+    let path = format!("{SITE}/service.yaml");
+    clone.write(&path, &"#".repeat(17 << 20));
+    clone.commit("a huge intent");
+    let object = clone.git(&["rev-parse", &format!("HEAD:{path}")]);
+    let found = findings(&clone.dir, "HEAD");
+    assert_found(&found, Rule::Parses, &format!("object {object}"));
+    assert!(found[0].message.contains("17825792 bytes, and at most 16777216"), "{}", found[0]);
+    let error = snapshot_of(&clone.dir, None).unwrap_err();
+    assert!(error.to_string().contains("service.yaml: has 17825792 bytes"), "{error}");
 }
