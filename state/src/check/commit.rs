@@ -4,7 +4,7 @@ use super::action::Change;
 use super::claim::check_claim;
 use super::diff::{Changed, diff};
 use super::finding::{Finding, Rule, if_readable, in_order};
-use super::handmade::{Brought, handmade, not_rendered};
+use super::handmade::{Brought, handmade, manifest, not_rendered};
 use super::head::inspect_changed;
 use super::tree::{check_tree, layout_path};
 use crate::history::Commit;
@@ -65,7 +65,7 @@ pub(crate) fn examine(commit: &Commit, parent: Option<&Snapshot>) -> Result<Exam
     }
     let change = Change { old: parent, new: snapshot, paths: &paths, owners: &owners };
     let own = check_claim(commit, &change, &mut findings)?;
-    let mut unrendered = Vec::new();
+    let (mut changed, mut unrendered) = (Vec::new(), Vec::new());
     match (own, parent) {
         (true, Some(parent)) => {
             let allows_removal = commit.message.allows_removal;
@@ -76,11 +76,12 @@ pub(crate) fn examine(commit: &Commit, parent: Option<&Snapshot>) -> Result<Exam
             if let Some(parent) = parent {
                 findings.extend(check_trust(parent, snapshot)?);
             }
+            changed.extend(paths.iter().filter(|path| manifest(path).is_some()).cloned());
             unrendered = not_rendered(snapshot, manifests)?;
         }
     }
     let findings = findings.into_iter().map(|finding| finding.in_commit(&commit.id)).collect();
-    let brought = Brought { commit: commit.id.clone(), own, tree: snapshot.tree(), unrendered };
+    let brought = Brought { commit: commit.id.clone(), own, changed, unrendered };
     Ok(Examined { findings: in_order(findings), paths, brought })
 }
 

@@ -2,6 +2,9 @@
 //! bring what follows from it, and a revert brings back manifests that were rendered from something
 //! else. Either way they are rendered before anybody acts on them. What is refused is a manifest that
 //! never was one: whoever wrote it would wait in vain for it to count.
+//!
+//! Where one push ends and the next begins is written nowhere in history, so nothing here asks for it:
+//! what passes push by push passes as a whole.
 
 use super::finding::{Finding, Rule};
 use super::is_blob;
@@ -11,7 +14,7 @@ use crate::objects::Objects;
 use crate::{Snapshot, StateError};
 use gix::ObjectId;
 use inkstone_spec::{CommitId, FileName, Owner, Region, StatePath};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What one commit of a line brings, as far as it matters for manifests.
@@ -19,21 +22,22 @@ pub(crate) struct Brought {
     pub(crate) commit: CommitId,
     /// Whether it is Inkstone's own.
     pub(crate) own: bool,
-    pub(crate) tree: ObjectId,
-    /// The manifests that it changes to something else than its intent renders to. None of Inkstone's
-    /// own: those are held to their rendering.
+    /// The manifests that it changes, if it is not.
+    pub(crate) changed: Vec<StatePath>,
+    /// Those of them that it changes to something else than its intent renders to. Inkstone's own
+    /// commits are held to their rendering.
     pub(crate) unrendered: Vec<Unrendered>,
 }
 
 /// A manifest that its intent does not render to.
 pub(crate) struct Unrendered {
-    path: String,
+    path: StatePath,
     blob: ObjectId,
     /// What is wrong with it if it was written by hand.
     message: String,
 }
 
-/// Those of the changed `files` that are manifests and not what their intent renders to.
+/// Those of the changed manifests that are not what their intent renders to.
 pub(super) fn not_rendered(
     snapshot: &Snapshot,
     files: Vec<(StatePath, ObjectId)>,
@@ -41,12 +45,7 @@ pub(super) fn not_rendered(
     let mut known = BTreeMap::new();
     let mut found = Vec::new();
     for (path, blob) in files {
-        let (StatePath::ServiceManifest(region, _, file)
-        | StatePath::ProjectManifest(region, _, file)) = &path
-        else {
-            continue;
-        };
-        let Some(owner) = path.owner() else { continue };
+        let Some((region, owner, file)) = manifest(&path) else { continue };
         let key = (region.clone(), owner);
         if !known.contains_key(&key) {
             let rendered = rendering(snapshot, &key.0, &key.1)?;
@@ -61,9 +60,18 @@ pub(super) fn not_rendered(
             }
             None => "was written by hand: its intent does not render to it".to_owned(),
         };
-        found.push(Unrendered { path: path.to_string(), blob, message });
+        found.push(Unrendered { path, blob, message });
     }
     Ok(found)
+}
+
+/// Where a manifest is, whose it is, and its name; `None`: the path is of something else.
+pub(super) fn manifest(path: &StatePath) -> Option<(&Region, Owner, &FileName)> {
+    match path {
+        StatePath::ServiceManifest(region, _, file)
+        | StatePath::ProjectManifest(region, _, file) => Some((region, path.owner()?, file)),
+        _ => None,
+    }
 }
 
 /// What an owner's manifests should be; nothing where its intent cannot be read, which others report.
@@ -87,26 +95,28 @@ fn rendering(
 }
 
 /// Which manifests of a line of commits, newest first, were written by hand: an operator brought them,
-/// they still stand when Inkstone next writes or at the head, and nothing rendered them before. One that
-/// was taken back in between never counted, and stays taken back.
+/// they stand until Inkstone next writes or until the head, and no intent rendered to them before. One
+/// that was taken back in between never counted; who brings it back writes it anew.
 pub(crate) fn handmade(
     objects: &Arc<Objects>,
     line: Vec<Brought>,
 ) -> Result<Vec<Finding>, StateError> {
     let mut suspects: BTreeMap<CommitId, Vec<Unrendered>> = BTreeMap::new();
-    let (mut stands, mut newest) = (None, None);
-    for Brought { commit, own, tree, unrendered } in line {
+    // What newer commits changed since Inkstone last wrote.
+    let mut changed_since = BTreeSet::new();
+    let mut newest = None;
+    for Brought { commit, own, changed, unrendered } in line {
         if own {
-            stands = None;
+            changed_since.clear();
             continue;
         }
-        let tree = *stands.get_or_insert(tree);
-        for manifest in unrendered {
-            if stands_at(objects, tree, &manifest)? {
-                newest.get_or_insert_with(|| commit.clone());
-                suspects.entry(commit.clone()).or_default().push(manifest);
-            }
+        let stands = |manifest: &Unrendered| !changed_since.contains(&manifest.path);
+        let standing: Vec<_> = unrendered.into_iter().filter(stands).collect();
+        if !standing.is_empty() {
+            newest.get_or_insert_with(|| commit.clone());
+            suspects.insert(commit, standing);
         }
+        changed_since.extend(changed);
     }
     let Some(newest) = newest else { return Ok(Vec::new()) };
     let mut open: Vec<(CommitId, Unrendered)> = Vec::new();
@@ -114,7 +124,7 @@ pub(crate) fn handmade(
         let commit = commit?;
         let mut left = Vec::with_capacity(open.len());
         for suspect in open {
-            if !stands_at(objects, commit.snapshot.tree(), &suspect.1)? {
+            if !was_rendered(&commit.snapshot, &suspect.1)? {
                 left.push(suspect);
             }
         }
@@ -131,6 +141,14 @@ pub(crate) fn handmade(
     Ok(open.into_iter().map(finding).collect())
 }
 
-fn stands_at(objects: &Objects, tree: ObjectId, manifest: &Unrendered) -> Result<bool, StateError> {
-    Ok(objects.entry(tree, &manifest.path)?.is_some_and(|entry| entry.id == manifest.blob))
+/// Whether the manifest stands in this state, where its intent renders to it: that it stood there alone
+/// says nothing, for it may have been written by hand there, too.
+fn was_rendered(snapshot: &Snapshot, found: &Unrendered) -> Result<bool, StateError> {
+    let Some((region, owner, file)) = manifest(&found.path) else { return Ok(false) };
+    let standing = snapshot.objects().entry(snapshot.tree(), &found.path.to_string())?;
+    if standing.is_none_or(|entry| entry.id != found.blob) {
+        return Ok(false);
+    }
+    let rendered = rendering(snapshot, region, &owner)?;
+    Ok(rendered.get(file).is_some_and(|text| is_blob(&found.blob, text.as_bytes())))
 }

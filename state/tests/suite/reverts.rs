@@ -1,23 +1,24 @@
 //! What `git revert` brings back.
 
-use crate::fixture::{API, Fixture, SITE, deploy, name};
+use crate::fixture::{API, Fixture, SITE, assert_found, deploy, name};
 use crate::git::Clone;
+use inkstone_state::check::{Finding, Rule};
 use inkstone_state::push::{Reach, RefUpdate, check_push};
 use jiff::Timestamp;
 
-/// Pushes the clone's head as the hosted repo would take it, and lets `live` follow.
-fn push(fixture: &Fixture, clone: &Clone) {
+/// What a push of the clone's head is found to be.
+fn judged(fixture: &Fixture, clone: &Clone) -> Vec<Finding> {
     let old = fixture.main().parse().ok();
     let update =
         RefUpdate { name: "refs/heads/main".to_owned(), old, new: clone.head().parse().ok() };
     // The objects are where the check looks for them: the clone stands for git's quarantine.
-    let found = check_push(
-        fixture.state.git_dir(),
-        Some(&clone.dir.join(".git/objects")),
-        &[update],
-        Reach::Tenants,
-    );
-    assert_eq!(found.unwrap(), []);
+    let objects = clone.dir.join(".git/objects");
+    check_push(fixture.state.git_dir(), Some(&objects), &[update], Reach::Tenants).unwrap()
+}
+
+/// Pushes the clone's head as the hosted repo would take it, and lets `live` follow.
+fn push(fixture: &Fixture, clone: &Clone) {
+    assert_eq!(judged(fixture, clone), []);
     clone.push();
     assert_eq!(fixture.state.publish(Timestamp::now()).unwrap(), []);
     fixture.assert_lawful();
@@ -77,4 +78,40 @@ fn a_revert_of_a_revert_deploys_again() {
     assert_eq!(tree(&fixture, "main"), tree(&fixture, "main~2"));
     deploy(&fixture.state, &name("site"), 3).unwrap();
     fixture.assert_lawful();
+}
+
+/// Commits a manifest that nobody rendered, and takes it back.
+fn written_and_taken_back(clone: &Clone, path: &str) {
+    clone.edit(path, "replicas: 1", "replicas: 9");
+    clone.commit("scale by hand");
+    clone.git(&["revert", "--no-edit", "HEAD"]);
+}
+
+#[test]
+fn a_manifest_that_was_written_by_hand_once_is_still_not_brought_back() {
+    let fixture = Fixture::new();
+    let clone = fixture.clone();
+    let path = format!("{SITE}/manifests/deployment.yaml");
+    written_and_taken_back(&clone, &path);
+    push(&fixture, &clone);
+    clone.git(&["revert", "--no-edit", "HEAD"]);
+    assert_found(&judged(&fixture, &clone), Rule::Rendered, &path);
+    assert_found(&judged(&fixture, &clone), Rule::Rendered, &clone.head());
+}
+
+#[test]
+fn what_was_written_by_hand_once_may_be_rendered_later() {
+    let fixture = Fixture::new();
+    let clone = fixture.clone();
+    let path = format!("{SITE}/manifests/deployment.yaml");
+    written_and_taken_back(&clone, &path);
+    push(&fixture, &clone);
+    // The same file, and now its intent renders to it.
+    clone.edit(&format!("{SITE}/service.yaml"), "replicas: 1", "replicas: 9");
+    clone.edit(&path, "replicas: 1", "replicas: 9");
+    clone.commit("scale");
+    push(&fixture, &clone);
+    clone.edit(&format!("{SITE}/service.yaml"), "replicas: 9", "replicas: 1");
+    clone.commit("scale back, and leave the manifest to be rendered");
+    push(&fixture, &clone);
 }
