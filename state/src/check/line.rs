@@ -4,6 +4,7 @@ use super::commit::examine;
 use super::finding::{Finding, Rule, in_order};
 use super::handmade::handmade;
 use super::head::inspect_head;
+use super::release::Choices;
 use crate::history::{Commit, Walk};
 use crate::push::Reach;
 use crate::{Snapshot, StateError};
@@ -31,8 +32,8 @@ impl Line {
 }
 
 /// Looks at the commits by which `new` continues `old`, whose tree passed: at most `limit` lawful ones,
-/// of which those that are not Inkstone's own stay within `reach`. Manifests may be stale, not written
-/// by hand.
+/// of which those that are not Inkstone's own stay within `reach`, also in the releases that they name.
+/// Manifests may be stale, not written by hand.
 pub fn inspect_line(
     old: &Snapshot,
     new: &Snapshot,
@@ -63,6 +64,7 @@ pub fn inspect_line(
         return Ok(Line::refused(Finding::of(Rule::Push, why)));
     }
     let (mut findings, mut brought) = (Vec::new(), Vec::with_capacity(commits.len()));
+    let mut choices = Choices::default();
     for (at, commit) in commits.iter().enumerate() {
         let parent = commits.get(at + 1).map_or(old, |parent| &parent.snapshot);
         let examined = examine(commit, Some(parent))?;
@@ -72,9 +74,15 @@ pub fn inspect_line(
                 Finding::at(Rule::Permission, path, "needs the scope `admin` to be changed")
                     .in_commit(&commit.id)
             }));
+            if reach == Reach::Tenants {
+                choices.note(&commit.id, parent, &commit.snapshot, &examined.paths)?;
+            }
         }
         findings.extend(examined.findings);
         brought.push(examined.brought);
+    }
+    if let Some(newest) = commits.first() {
+        findings.extend(choices.never_had(new.objects(), &newest.id)?);
     }
     findings.extend(handmade(new.objects(), brought)?);
     let mut stale = Vec::new();

@@ -10,6 +10,7 @@ mod handmade;
 mod head;
 mod line;
 mod owners;
+mod release;
 mod scope;
 mod tree;
 

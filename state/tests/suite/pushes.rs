@@ -2,6 +2,8 @@
 
 use crate::fixture::{API, Fixture, PROJECT, SITE, assert_found, deploy, findings, name};
 use crate::git::{Clone, command};
+use crate::updates::{install, other_templates};
+use inkstone_renderer::TemplateSet;
 use inkstone_state::check::{Finding, Rule};
 use inkstone_state::push::{Reach, RefUpdate, check_push};
 use jiff::Timestamp;
@@ -230,6 +232,66 @@ fn a_commit_that_is_not_there_is_an_error_and_no_pass() {
     let error =
         check_push(fixture.state.git_dir(), None::<&Path>, &[update], Reach::Tenants).unwrap_err();
     assert!(error.to_string().contains("missing"), "{error}");
+}
+
+/// Edits what the release in an intent names.
+fn choose(clone: &Clone, path: &str, key: &str, value: &str) {
+    let text = clone.read(path);
+    let line = text.lines().find(|line| line.trim_start().starts_with(key)).unwrap();
+    let indent = &line[..line.len() - line.trim_start().len()];
+    clone.write(path, &text.replace(line, &format!("{indent}{key}: {value}")));
+    clone.commit("choose by hand");
+}
+
+#[test]
+fn an_image_that_nobody_built_for_the_service_needs_admin() {
+    let fixture = Fixture::new();
+    deploy(&fixture.state, &name("api"), 7).unwrap();
+    let of_api = fixture.service("api").unwrap().service.release.clone().unwrap().image;
+    let clone = fixture.clone();
+    let path = format!("{SITE}/service.yaml");
+    choose(&clone, &path, "image", of_api.as_str());
+    let found = refused(&fixture, &clone, &["HEAD:main"], Rule::Permission);
+    assert_found(&found, Rule::Permission, &path);
+    // Taken back in the same push it was still chosen for a while, by a commit that stays.
+    clone.git(&["revert", "--no-edit", "HEAD"]);
+    refused(&fixture, &clone, &["HEAD:main"], Rule::Permission);
+    let all = push_within(Reach::Everything, &fixture, &clone, &["HEAD~1:main"]);
+    assert_eq!(all, (Vec::new(), true));
+    assert_eq!(fixture.state.publish(Timestamp::now()).unwrap(), []);
+    fixture.assert_lawful();
+}
+
+#[test]
+fn an_image_that_the_service_had_is_anybodys_to_bring_back() {
+    let fixture = Fixture::new();
+    let first = fixture.service("site").unwrap().service.release.clone().unwrap().image;
+    deploy(&fixture.state, &name("site"), 2).unwrap();
+    let clone = fixture.clone();
+    choose(&clone, &format!("{SITE}/service.yaml"), "image", first.as_str());
+    assert_eq!(push(&fixture, &clone, &["HEAD:main"]), (Vec::new(), true));
+}
+
+#[test]
+fn a_template_set_that_happens_to_be_installed_needs_admin() {
+    let fixture = Fixture::new();
+    let other = other_templates();
+    for set in [&other, &TemplateSet::builtin().unwrap()] {
+        install(&fixture, set);
+    }
+    for path in [format!("{SITE}/service.yaml"), format!("{PROJECT}/project.yaml")] {
+        let clone = fixture.clone();
+        choose(&clone, &path, "templates", other.digest().as_str());
+        let found = refused(&fixture, &clone, &["HEAD:main"], Rule::Permission);
+        assert_found(&found, Rule::Permission, &path);
+        let all = push_within(Reach::Everything, &fixture, &clone, &["HEAD:main"]);
+        assert_eq!(all, (Vec::new(), true));
+        assert_eq!(fixture.state.publish(Timestamp::now()).unwrap(), []);
+        // Who had it once may have it again.
+        let clone = fixture.clone();
+        clone.git(&["revert", "--no-edit", "HEAD"]);
+        assert_eq!(push(&fixture, &clone, &["HEAD:main"]).0, []);
+    }
 }
 
 #[test]

@@ -139,7 +139,7 @@ fn a_project_goes_when_it_is_empty_and_a_revert_brings_it_back() {
 }
 
 /// A set whose deployments say something more.
-fn other_templates() -> TemplateSet {
+pub(crate) fn other_templates() -> TemplateSet {
     let builtin = TemplateSet::builtin().unwrap();
     let files = builtin.templates().map(|(name, text)| {
         let marked = name.to_string().ends_with("namespace.yaml")
@@ -150,14 +150,18 @@ fn other_templates() -> TemplateSet {
     TemplateSet::new(files.collect::<BTreeMap<TemplateName, String>>()).unwrap()
 }
 
+/// Makes a template set the current one.
+pub(crate) fn install(fixture: &Fixture, set: &TemplateSet) {
+    commit(&fixture.state, &Action::InstallTemplates(set.digest().clone()), |snapshot| {
+        plan::install_templates(snapshot, set)
+    })
+    .unwrap();
+}
+
 #[test]
 fn an_upgrade_renders_one_owner_by_the_current_templates() {
     let fixture = Fixture::new();
-    let set = other_templates();
-    commit(&fixture.state, &Action::InstallTemplates(set.digest().clone()), |snapshot| {
-        plan::install_templates(snapshot, &set)
-    })
-    .unwrap();
+    install(&fixture, &other_templates());
     for owner in [Owner::Service(name("site")), Owner::Project(project())] {
         let upgrade = || {
             commit(&fixture.state, &Action::Upgrade(owner.clone()), |snapshot| {
