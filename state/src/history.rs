@@ -29,7 +29,9 @@ pub struct Commit {
     /// When.
     pub time: Timestamp,
     pub(crate) parents: Vec<ObjectId>,
-    /// The addresses of author and committer.
+    /// The names of author and committer.
+    pub(crate) names: [String; 2],
+    /// Their addresses.
     pub(crate) emails: [String; 2],
     /// What its message is written in, where it says so.
     pub(crate) encoding: Option<String>,
@@ -91,6 +93,7 @@ pub(crate) fn read_commit(objects: &Arc<Objects>, id: ObjectId) -> Result<Commit
         author: author.name.to_string(),
         time: Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH),
         parents: parsed.parents().collect(),
+        names: [author.name.to_string(), committer.name.to_string()],
         emails: [author.email.to_string(), committer.email.to_string()],
         encoding: parsed.encoding.map(ToString::to_string),
         message: read(&String::from_utf8_lossy(parsed.message)),

@@ -15,6 +15,7 @@ mod files;
 mod found;
 mod group;
 pub mod history;
+mod lookalike;
 mod message;
 mod objects;
 pub mod plan;

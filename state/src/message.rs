@@ -1,9 +1,10 @@
 //! Commit messages: words for people, trailers for machines, both made of validated values only, so a
 //! newline can never forge a trailer.
 
+use crate::lookalike::{lines, read_as};
 use inkstone_spec::{
     CommitId, DeploymentId, Digest, Invalid, KeyName, Owner, ProjectRef, Release, RepoRef,
-    ServiceRef, WorkspaceName, printable,
+    ServiceRef, WorkspaceName,
 };
 use std::borrow::Cow;
 use std::fmt;
@@ -295,12 +296,8 @@ pub(crate) struct ReadMessage {
 /// Takes a commit message apart. Only the last paragraph holds trailers (git-interpret-trailers(1)); a
 /// line elsewhere that looks like one of Inkstone's still counts as a claim, so it cannot mislead.
 pub(crate) fn read(message: &str) -> ReadMessage {
-    let claims = message.split(['\n', '\r']).any(|line| {
-        // As a person would read it.
-        let line = printable(line).replace(is_dash, "-");
-        let start = line.trim_start().get(..CLAIM_PREFIX.len());
-        start.is_some_and(|start| start.eq_ignore_ascii_case(CLAIM_PREFIX))
-    });
+    let prefix = read_as(CLAIM_PREFIX);
+    let claims = lines(message).any(|line| read_as(line).trim_start().starts_with(&prefix));
     let last = message.trim_end().rsplit("\n\n").next().unwrap_or_default();
     let pairs = last.lines().filter_map(|line| line.split_once(": "));
     let allows_removal = pairs.clone().any(|pair| pair == ALLOW_REMOVAL);
@@ -331,14 +328,6 @@ pub(crate) fn read(message: &str) -> ReadMessage {
         claim: wrong.map_or(Ok(claim), Err),
         allows_removal,
     }
-}
-
-/// Dashes that pass for the hyphen (Unicode, `Dash`).
-fn is_dash(c: char) -> bool {
-    matches!(
-        c,
-        '\u{2010}'..='\u{2015}' | '\u{2043}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}'
-    )
 }
 
 fn set<T: FromStr<Err: fmt::Display>>(slot: &mut Option<T>, value: &str) -> Result<(), String> {

@@ -2,8 +2,9 @@
 
 use super::action::{Change, disagreement};
 use super::finding::{Finding, Rule, if_readable};
-use crate::commit::{COMMITTER_EMAIL, KEY_DOMAIN};
+use crate::commit::{COMMITTER_EMAIL, COMMITTER_NAME, KEY_DOMAIN};
 use crate::history::Commit;
+use crate::lookalike::read_as;
 use crate::signature::is_signed_by;
 use crate::{Snapshot, StateError};
 use gix::hash::Kind::Sha1;
@@ -56,13 +57,20 @@ pub(super) fn check_claim(
     Ok(true)
 }
 
-/// Whether the commit says that it is Inkstone's own.
+/// Whether the commit says that it is Inkstone's own, or reads as if it did.
 pub(crate) fn says_inkstones(commit: &Commit) -> bool {
-    commit.message.claims || commit.emails.iter().any(|email| is_inkstones(email))
+    commit.message.claims
+        || commit.emails.iter().any(|email| is_inkstones_address(email))
+        || commit.names.iter().any(|name| is_inkstones_name(name))
 }
 
-fn is_inkstones(email: &str) -> bool {
+fn is_inkstones_address(email: &str) -> bool {
     // Wherever it stands: a reader takes it for the address.
-    let email = email.to_ascii_lowercase();
+    let email = read_as(email);
     email.contains(COMMITTER_EMAIL) || email.contains(KEY_DOMAIN)
+}
+
+fn is_inkstones_name(name: &str) -> bool {
+    let letters: String = read_as(name).chars().filter(|c| c.is_alphanumeric()).collect();
+    letters == read_as(COMMITTER_NAME)
 }

@@ -30,11 +30,52 @@ fn trailers_that_only_look_like_inkstones_count_as_a_claim() {
         "Ink\u{ad}stone-Action: deploy",
         "Inkstone\u{2011}Action: deploy",
         "Inkstone\u{fe0f}\u{2212}Action: deploy",
+        "Inkstone\u{58a}Action: deploy",
+        "Inkstone\u{10ead}Action: deploy",
+        "\u{2800}Inkstone-Action: deploy",
+        "Ｉｎｋｓｔｏｎｅ－Ａｃｔｉｏｎ: deploy",
+        "lnkst\u{43e}ne-Action: deploy",
     ] {
         for message in
             [format!("words\n\n{line}"), format!("{line}\n\nwords"), format!("x\r{line}")]
         {
             clone.commit(&message);
+            assert_found(&findings(&clone.dir, "HEAD"), Rule::Signature, &clone.head());
+            clone.git(&["reset", "--quiet", "--hard", &head]);
+        }
+    }
+}
+
+#[test]
+fn a_trailer_after_any_line_break_counts_as_a_claim() {
+    let fixture = Fixture::new();
+    let clone = fixture.clone();
+    let head = clone.head();
+    for line_break in ['\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'] {
+        clone.commit(&format!("words{line_break}Inkstone-Action: deploy"));
+        assert_found(&findings(&clone.dir, "HEAD"), Rule::Signature, &clone.head());
+        clone.git(&["reset", "--quiet", "--hard", &head]);
+    }
+}
+
+#[test]
+fn a_name_that_reads_as_inkstones_counts_as_a_claim() {
+    let fixture = Fixture::new();
+    let clone = fixture.clone();
+    let head = clone.head();
+    for name in [
+        "Inkstone",
+        "inkstone",
+        "Ink\u{200b}stone",
+        "lnkstone",
+        "Ｉｎｋｓｔｏｎｅ",
+        "Іnkѕtоnе",
+        "Ink stone.",
+    ] {
+        for role in ["GIT_COMMITTER_NAME", "GIT_AUTHOR_NAME"] {
+            let mut command = command(&clone.dir);
+            command.env(role, name);
+            succeed(command.args(["commit", "--quiet", "--allow-empty", "-m", "some words"]));
             assert_found(&findings(&clone.dir, "HEAD"), Rule::Signature, &clone.head());
             clone.git(&["reset", "--quiet", "--hard", &head]);
         }
@@ -56,6 +97,10 @@ fn an_address_that_contains_inkstones_counts_as_a_claim() {
         "ada@example.com (inkstone@inkstone.dev)",
         "ci-deploy@keys.inkstone.dev",
         "ci-deploy@keys.inkstone.dev.example.com",
+        "ink\u{200b}stone@inkstone.dev",
+        "ｉｎｋｓｔｏｎｅ＠ｉｎｋｓｔｏｎｅ．ｄｅｖ",
+        "inkst\u{43e}ne@inkstone.dev",
+        "ci-deploy@keys\u{2024}inkstone.dev",
     ] {
         for (committer, author) in [(address, ada), (ada, address)] {
             commit_as(&clone, committer, author);
