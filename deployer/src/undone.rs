@@ -13,6 +13,8 @@ use inkstone_store::{
     OverrideOf,
 };
 
+/// The code of what is told to have been undone.
+pub(crate) const REVERTED: &str = "reverted";
 /// How many commits a look may be behind the state that it is relied on for.
 const MAX_BEHIND: usize = 200;
 
@@ -224,7 +226,7 @@ impl Undone {
             }
         };
         Refusal::new(
-            "reverted",
+            REVERTED,
             format!("{what} as {} and undone since.", self.deploy.deployment),
             format!(
                 "A newer source commit deploys by itself. To have this one back, {back}, or call redeploy_service with override_revert true."

@@ -363,6 +363,9 @@ pub struct DeploymentView {
     pub id: String,
     /// Where it is: queued, building, committed, deploying, active, failed, cancelled or superseded.
     pub status: &'static str,
+    /// Whether its release was undone since: the service has another one, or none.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub undone: bool,
     /// What is being done.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub step: String,

@@ -19,6 +19,14 @@ validated_string! {
     check: |v| is_lower_hex(v, 40) && v.bytes().any(|b| b != b'0')
 }
 
+validated_string! {
+    /// How a git commit begins: at least the 7 hex digits that people are shown, at most all 40.
+    CommitPrefix, "commit", pattern: "^[0-9a-f]{7,40}$", max: 40,
+    allowed: "a commit id, or at least the first 7 of its lower-case hex digits",
+    example: "3f2c1ab",
+    check: |v| v.len() >= 7 && is_lower_hex(v, v.len())
+}
+
 impl Digest {
     /// The digest of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
@@ -40,5 +48,18 @@ impl CommitId {
     /// The first seven digits, for people.
     pub fn short(&self) -> &str {
         self.0.get(..7).unwrap_or(&self.0)
+    }
+}
+
+impl CommitPrefix {
+    /// Whether the commit begins so.
+    pub fn begins(&self, commit: &CommitId) -> bool {
+        commit.as_str().starts_with(self.as_str())
+    }
+}
+
+impl From<CommitId> for CommitPrefix {
+    fn from(commit: CommitId) -> Self {
+        Self(commit.0)
     }
 }

@@ -26,7 +26,7 @@ pub mod yaml;
 
 pub use credential::{ApiKey, CredentialHash, GitToken, Scope, Scopes};
 pub use deployment::{DeploymentStatus, Trigger};
-pub use digest::{CommitId, Digest};
+pub use digest::{CommitId, CommitPrefix, Digest};
 pub use env::{EnvKey, EnvValue, MAX_ENV_KEYS, MAX_ENV_VALUE_BYTES};
 pub use error::Invalid;
 pub use hold::{HoldReason, UtcTime};

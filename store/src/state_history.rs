@@ -2,8 +2,8 @@
 //!
 //! Git alone says what happened; this is made from it and thrown away at will. Whoever fills it goes
 //! through the commits from the first to the last and says up to which one the index reaches. A
-//! position is a row's place in that order. The same history gives the same positions, so a cursor
-//! outlives a rebuild.
+//! position is a row's place in that order, among those of every service: it would tell how much goes on
+//! elsewhere, so callers are given commits instead.
 
 use crate::row::{Columns, bounded};
 use crate::sqlite::{Connection, QueryBuilder, Row};
@@ -120,24 +120,27 @@ impl Store {
     }
 
     /// What happened to a service, by name, newest first: at most `limit` rows, at most
-    /// [`MAX_HISTORY_PAGE`], those before the position `before` where it is given. It reaches back
-    /// beyond a deletion to earlier services of the name.
+    /// [`MAX_HISTORY_PAGE`], those before the one of the state commit `before` where it is given; none
+    /// where that is not in the service's history. It reaches back beyond a deletion to earlier services
+    /// of the name.
     pub async fn service_history(
         &self,
         service: &ServiceRef,
-        before: Option<i64>,
+        before: Option<&CommitId>,
         limit: u32,
     ) -> Result<Vec<HistoryRow>, StoreError> {
         let query = sqlx::query(
             "SELECT position, state_commit, action, deployment, source_commit, actor, at, subject
              FROM state_history
-             WHERE workspace = $1 AND project = $2 AND service = $3 AND position < $4
+             WHERE workspace = $1 AND project = $2 AND service = $3
+               AND ($4 IS NULL OR position < (SELECT MIN(position) FROM state_history
+                    WHERE workspace = $1 AND project = $2 AND service = $3 AND state_commit = $4))
              ORDER BY position DESC LIMIT $5",
         )
         .bind(service.workspace.as_str())
         .bind(service.project.as_str())
         .bind(service.service.as_str())
-        .bind(before.unwrap_or(i64::MAX))
+        .bind(before.map(CommitId::as_str))
         .bind(i64::from(limit.min(MAX_HISTORY_PAGE)));
         let rows = self.database.read().all(query).await?;
         rows.iter().map(|row| HistoryRow::from_row(row, service)).collect()

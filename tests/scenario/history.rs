@@ -118,6 +118,10 @@ fn an_unknown_service_has_near_names_and_a_forged_cursor_is_refused() {
     let error = world.agent.refused("get_service_history", json!({"name": "siet"}));
     assert_eq!(error["code"], "not_found");
     assert!(error["suggestion"].as_str().unwrap().contains("default/site"), "{error}");
-    let wrong = json!({"name": "site", "cursor": "c2l0ZQ"});
-    assert_eq!(world.agent.refused("get_service_history", wrong)["code"], "invalid_cursor");
+    // A cursor is a commit of the service's: no word, no place among the commits of everybody, no other
+    // commit. `site`, `1`, forty ones.
+    for cursor in ["c2l0ZQ", "MQ", "MTExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTExMQ"] {
+        let wrong = json!({"name": "site", "cursor": cursor});
+        assert_eq!(world.agent.refused("get_service_history", wrong)["code"], "invalid_cursor");
+    }
 }

@@ -164,8 +164,15 @@ fn one_older_commit_is_undone_and_newer_ones_stay() {
     assert_eq!((&shown["replicas"], &shown["memory"]), (&json!(1), &json!("512Mi")));
     assert_eq!(shown["release"]["source_commit"], world.site.head(), "the newer release stays");
 
-    // And the undoing is undone.
-    world.agent.ok("rollback_service", json!({"name": "site", "undo_commit": commit}));
+    // And the undoing is undone, named as git names it.
+    for (wrong, code) in [(&commit[..6], "invalid_argument"), ("0000000", "not_found")] {
+        let undo = json!({"name": "site", "undo_commit": wrong});
+        assert_eq!(world.agent.refused("rollback_service", undo)["code"], code);
+    }
+    let undone = json!({"name": "site", "undo_commit": commit[..7]});
+    world.agent.ok("rollback_service", undone);
+    let message = world.server.state().run(&["log", "-1", "--format=%B"]);
+    assert!(message.contains(&format!("This reverts commit {commit}.\n")), "{message}");
     assert_eq!(env(&mut world), json!({"KEPT": "k", "LEVEL": "trace", "OTHER": "o"}));
 }
 
@@ -310,14 +317,17 @@ fn what_is_not_there_or_not_meant_is_refused_and_nothing_changes() {
         let error = world.agent.refused("rollback_service", arguments.clone());
         assert_eq!(error["code"], code, "{arguments}: {error}");
     }
-    // A commit that is about something else has nothing to undo here.
-    let none = world.agent.ok("rollback_service", json!({"name": "site", "undo_commit": before}));
-    assert_eq!(none["changed"], false);
+    // A commit that is about something else is the same answer as none at all.
+    let absent = "1".repeat(40);
+    for to in ["undo_commit", "to_commit"] {
+        let foreign = world.agent.refused("rollback_service", json!({"name": "site", to: before}));
+        let none = world.agent.refused("rollback_service", json!({"name": "site", to: absent}));
+        assert_eq!(foreign.to_string().replace(&before, &absent), none.to_string());
+    }
     assert_eq!(head(&world), before);
 
     let held = update(&mut world, &json!({"hold": {"reason": "wait"}}));
-    let error =
-        world.agent.refused("rollback_service", json!({"name": "site", "to_commit": before}));
+    let error = world.agent.refused("rollback_service", json!({"name": "site", "to_commit": held}));
     assert_eq!(error["code"], "on_hold");
     assert_eq!(head(&world), held);
 }

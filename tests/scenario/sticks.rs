@@ -150,6 +150,10 @@ fn a_build_in_flight_of_a_commit_that_is_reverted_ends_cancelled() {
 #[test]
 fn redeploying_what_was_reverted_is_refused_and_an_override_brings_it_back() {
     let mut sticks = reverted();
+    let service = sticks.world.service();
+    assert_eq!(service["deployment"]["undone"], true, "{service}");
+    let next = service["next"].as_str().unwrap();
+    assert!(next.contains("redeploy_service with name \"site\", override_revert true"), "{next}");
     let error = sticks.world.agent.refused("redeploy_service", json!({"name": "site"}));
     assert_eq!(error["code"], "reverted");
     let ways = error["suggestion"].as_str().unwrap();
@@ -160,6 +164,7 @@ fn redeploying_what_was_reverted_is_refused_and_an_override_brings_it_back() {
     sticks.world.agent.ok("redeploy_service", json!({"name": "site", "override_revert": true}));
     let service = sticks.world.wait_for_head();
     assert_eq!(service["release"]["source_commit"], sticks.second);
+    assert_eq!(service["deployment"]["undone"], json!(null));
     assert_eq!(sticks.world.deploys().len(), 3);
 }
 

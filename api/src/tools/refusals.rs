@@ -388,15 +388,16 @@ fn variables_to_remove_are_names() {
 }
 
 #[test]
-fn a_commit_is_named_in_full() {
+fn a_commit_is_named_by_seven_digits_or_more() {
     let rollback = case::<RollbackService>(json!({"name": "site"}));
     for argument in ["to_commit", "undo_commit"] {
-        for bad in
-            ["", "3f2c1ab", "HEAD", "main~1", "-1", "--all", &"0".repeat(40), &"A".repeat(40)]
+        for bad in ["", "3f2c1a", "HEAD", "main~1", "-1", "--all", &"A".repeat(40), &"a".repeat(41)]
         {
             rollback.refuses(argument, &json!(bad));
         }
-        rollback.with(argument, json!("3f2c1ab9d0e4f5a6b7c8d9e0f1a2b3c4d5e6f7a8")).unwrap();
+        for good in ["3f2c1ab", "3f2c1ab9d0e4f5a6b7c8d9e0f1a2b3c4d5e6f7a8"] {
+            rollback.with(argument, json!(good)).unwrap();
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use super::arguments::{Argument, Fault, arguments};
 use super::values::{schema, string};
 use super::{Effect, Tool, whereabouts};
 use inkstone_deployer::{Caller, Deployer, Policy, Refusal, Rollback, RolledBack};
-use inkstone_spec::{CommitId, DeploymentId, ProjectName, ServiceName, WorkspaceName};
+use inkstone_spec::{CommitPrefix, DeploymentId, ProjectName, ServiceName, WorkspaceName};
 use rmcp::model::JsonObject;
 use serde_json::{Value, json};
 
@@ -25,10 +25,10 @@ arguments! {
         workspace: Option<WorkspaceName>,
         /// To the release of this deployment.
         to_deployment: Option<DeploymentId>,
-        /// To how it was at this state commit.
-        to_commit: Option<CommitId>,
+        /// To how it was at this state commit of its history.
+        to_commit: Option<CommitPrefix>,
         /// Undo this state commit alone.
-        undo_commit: Option<CommitId>,
+        undo_commit: Option<CommitPrefix>,
         /// Fields that were changed again since: ask, restore them too, or keep them.
         on_conflict: Policy = "ask",
     }

@@ -3,7 +3,7 @@
 use super::arguments::{Argument, Fault};
 use inkstone_deployer::Change;
 use inkstone_spec::{
-    BranchName, CommitId, DeploymentId, Memory, Pack, Port, ProjectName, Region, RelativeDir,
+    BranchName, CommitPrefix, DeploymentId, Memory, Pack, Port, ProjectName, Region, RelativeDir,
     Replicas, RepoName, ServiceName, SourceHost, Vcpus, WorkspaceName,
 };
 use rmcp::model::JsonObject;
@@ -50,7 +50,7 @@ macro_rules! nouns {
 
 nouns! {
     || schema([("type", json!("string"))]) =>
-    BranchName, CommitId, DeploymentId, ProjectName, Region, RelativeDir, RepoName, ServiceName, WorkspaceName,
+    BranchName, CommitPrefix, DeploymentId, ProjectName, Region, RelativeDir, RepoName, ServiceName, WorkspaceName,
 }
 
 /// Arguments that are one of a few words.

@@ -1,8 +1,12 @@
 //! Everything about one service.
 
 use super::{arguments, env, existing_service, release_view, url, view};
-use crate::{Action, Caller, Deployer, EnvVarView, HoldView, Refusal, RuntimeView, ServiceView};
-use inkstone_spec::{DeploymentStatus, Hold, ServiceRef};
+use crate::undone::REVERTED;
+use crate::{
+    Action, Caller, Deployer, DeploymentView, EnvVarView, HoldView, Refusal, RuntimeView,
+    ServiceView,
+};
+use inkstone_spec::{DeploymentId, DeploymentStatus, Hold, ServiceRef};
 use inkstone_state::ServiceFiles;
 use inkstone_store::Deployment;
 
@@ -51,7 +55,14 @@ impl Deployer {
             // A deployment of an earlier service of the same name is not this one's.
             let latest = latest.filter(|d| d.service_uid == files.service.metadata.uid);
             let spec = &files.service.spec;
-            let next = next(latest.as_ref(), spec.hold.as_ref(), name);
+            let release = files.service.release.as_ref().map(|release| &release.deployment);
+            let undone = latest.as_ref().is_some_and(|latest| is_undone(latest, release));
+            let next = match &latest {
+                Some(latest) if (undone || was_skipped(latest)) && spec.hold.is_none() => {
+                    next_after_undoing(latest, name)
+                }
+                _ => next(latest.as_ref(), spec.hold.as_ref(), name),
+            };
             Ok(ServiceView {
                 name: name.service.to_string(),
                 project: name.project.to_string(),
@@ -66,7 +77,8 @@ impl Deployer {
                 url: url(snapshot, &files.region, &files.service)?,
                 hosts: spec.hosts.iter().map(ToString::to_string).collect(),
                 hold: spec.hold.as_ref().map(HoldView::from),
-                deployment: latest.map(|deployment| view(&deployment, logs)),
+                deployment: latest
+                    .map(|deployment| DeploymentView { undone, ..view(&deployment, logs) }),
                 release: release_view(&files.service),
                 runtime: RuntimeView {
                     status: "not_observed",
@@ -94,6 +106,24 @@ impl Deployer {
             })
             .collect())
     }
+}
+
+/// Whether a deployment was committed and the service has another release, or none, by now.
+fn is_undone(latest: &Deployment, release: Option<&DeploymentId>) -> bool {
+    latest.status == DeploymentStatus::Committed && release != Some(&latest.id)
+}
+
+/// Whether a deployment ended because its source commit was undone.
+fn was_skipped(latest: &Deployment) -> bool {
+    latest.error.as_ref().is_some_and(|error| error.code == REVERTED)
+}
+
+fn next_after_undoing(latest: &Deployment, name: &ServiceRef) -> String {
+    format!(
+        "Source commit {} was deployed and undone since. Push a newer one to its branch, or, to have it back, call redeploy_service with {}, override_revert true.",
+        latest.source_commit.short(),
+        arguments(name)
+    )
 }
 
 fn next(latest: Option<&Deployment>, hold: Option<&Hold>, name: &ServiceRef) -> String {

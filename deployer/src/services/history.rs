@@ -4,7 +4,7 @@ use super::{existing_service, rfc3339, short};
 use crate::page::PageRequest;
 use crate::projects::existing_workspace;
 use crate::{Action, Caller, Deployer, HistoryEntryView, Refusal, ServiceHistory};
-use inkstone_spec::{ServiceRef, printable};
+use inkstone_spec::{CommitId, ServiceRef, printable};
 use inkstone_store::{CREATE_ACTION, HistoryRow};
 
 /// The action of a commit that only renders what follows from the one before.
@@ -36,18 +36,25 @@ impl Deployer {
         let (before, earlier) = match &asked.after {
             None => (None, false),
             Some(key) => {
-                let (position, earlier) = match key.strip_suffix(EARLIER) {
-                    Some(position) => (position, true),
+                let (commit, earlier) = match key.strip_suffix(EARLIER) {
+                    Some(commit) => (commit, true),
                     None => (key.as_str(), false),
                 };
-                (Some(position.parse().map_err(|_| Refusal::bad_cursor())?), earlier)
+                let commit: CommitId = commit.parse().map_err(|_| Refusal::bad_cursor())?;
+                (Some(commit), earlier)
             }
         };
         let indexed = self.indexed().await?;
-        let rows = self.inner.store.service_history(name, before, asked.with_one_more()).await?;
+        let store = &self.inner.store;
+        let rows = store.service_history(name, before.as_ref(), asked.with_one_more()).await?;
         drop(indexed);
-        if rows.is_empty() && before.is_none() {
-            self.read_state(|snapshot| existing_service(snapshot, name).map(drop))?;
+        match &before {
+            // A page that has a next one is never the last.
+            Some(_) if rows.is_empty() => return Err(Refusal::bad_cursor()),
+            None if rows.is_empty() => {
+                self.read_state(|snapshot| existing_service(snapshot, name).map(drop))?;
+            }
+            _ => {}
         }
         let mut place = match before {
             None => Place::Newest,
@@ -65,7 +72,7 @@ impl Deployer {
         });
         let page = asked.cut(placed, |(row, _, next)| {
             let earlier = if *next == Place::Earlier { EARLIER } else { "" };
-            format!("{}{earlier}", row.position)
+            format!("{}{earlier}", row.entry.state_commit)
         });
         Ok(ServiceHistory {
             service: short(name),

@@ -129,6 +129,7 @@ pub(crate) fn view(deployment: &Deployment, logs: Option<Vec<String>>) -> Deploy
     DeploymentView {
         id: deployment.id.to_string(),
         status: deployment.status.as_str(),
+        undone: false,
         step: step(deployment),
         trigger: deployment.trigger.as_str(),
         source_commit: deployment.source_commit.to_string(),

@@ -85,10 +85,11 @@ async fn the_history_of_a_service_comes_newest_first_page_by_page() {
 
     let (mut found, mut before) = (Vec::new(), None);
     loop {
-        let page = h.fixture.store.service_history(&service_ref(SITE), before, 4).await.unwrap();
+        let (store, site) = (&h.fixture.store, service_ref(SITE));
+        let page = store.service_history(&site, before.as_ref(), 4).await.unwrap();
         let Some(last) = page.last() else { break };
         assert!(page.len() <= 4);
-        before = Some(last.position);
+        before = Some(last.entry.state_commit.clone());
         found.extend(page.into_iter().map(|row| row.entry.state_commit));
     }
 

@@ -12,7 +12,7 @@ use super::{env, existing_service, names_in, release_view, short};
 use crate::projects::{existing_project, existing_workspace, within_quota};
 use crate::{Action, Caller, Deployer, Refusal, RolledBack, now_ms};
 use inkstone_secrets::{EnvFile, Identities};
-use inkstone_spec::{CommitId, DeploymentId, RepoRef, Service, ServiceRef};
+use inkstone_spec::{CommitPrefix, DeploymentId, RepoRef, Service, ServiceRef};
 use inkstone_state::undo::{Conflict, EnvMerge, Merged, Policy, Sides, edits, merge};
 use inkstone_state::{
     Action as StateAction, Committed, Message, Proposal, Released, ServiceFiles, Snapshot,
@@ -28,10 +28,10 @@ pub enum Rollback {
     Previous,
     /// The release that a deployment made.
     ToDeployment(DeploymentId),
-    /// How it was at a commit of the state repo.
-    ToCommit(CommitId),
-    /// How it would be without one commit of the state repo.
-    Undo(CommitId),
+    /// How it was at a commit of the state repo that touched it.
+    ToCommit(CommitPrefix),
+    /// How it would be without one of these commits.
+    Undo(CommitPrefix),
 }
 
 impl Deployer {
@@ -211,8 +211,8 @@ impl Undoing {
             merged.and_then(|merged| merged.service.release.as_ref()).map(Released::from),
         );
         let action = match &self.to {
-            Rollback::Undo(commit) => {
-                StateAction::Revert { service, commit: commit.clone(), release }
+            Rollback::Undo(_) => {
+                StateAction::Revert { service, commit: points.to.clone(), release }
             }
             _ => StateAction::Rollback { service, to: points.to.clone(), release },
         };

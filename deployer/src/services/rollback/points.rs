@@ -3,7 +3,7 @@
 use super::Rollback;
 use crate::Refusal;
 use crate::services::{existing_service, short};
-use inkstone_spec::{CommitId, DeploymentId, Service, ServiceRef};
+use inkstone_spec::{CommitId, CommitPrefix, DeploymentId, Service, ServiceRef};
 use inkstone_state::history::{Walk, find_deployment};
 use inkstone_state::{Snapshot, StateRepo};
 use jiff::Timestamp;
@@ -52,24 +52,19 @@ pub(super) fn points(
 ) -> Result<Points, Refusal> {
     match to {
         Rollback::Undo(commit) => {
-            let base = in_history(head, commit)?;
+            let (to, base) = touching(head, name, commit)?;
             let theirs = parent(&base)?;
-            Ok(Points { base: Some(base), theirs, to: commit.clone(), current: Current::Any })
+            Ok(Points { base: Some(base), theirs, to, current: Current::Any })
         }
         Rollback::ToCommit(commit) => {
-            let theirs = in_history(head, commit)?;
+            let (to, theirs) = touching(head, name, commit)?;
             let (current, deploy) = current(state, head, name)?;
             // From before the current release: what was changed beside the release since stays.
             let base = match deploy {
-                Some(deploy) if is_before(commit, &deploy)? => Some(deploy),
+                Some(deploy) if is_before(&to, &deploy)? => Some(deploy),
                 _ => None,
             };
-            Ok(Points {
-                base,
-                theirs: Some(theirs),
-                to: commit.clone(),
-                current: Current::Is(current),
-            })
+            Ok(Points { base, theirs: Some(theirs), to, current: Current::Is(current) })
         }
         Rollback::ToDeployment(deployment) => {
             existing_service(head, name)?;
@@ -154,19 +149,43 @@ fn release_of(
     Ok(is_its.then_some(snapshot))
 }
 
-/// The state at a commit that is in the history of `head`.
-fn in_history(head: &Snapshot, commit: &CommitId) -> Result<Snapshot, Refusal> {
+/// The commit in the history of `head` that touched the service and begins so, with its state. One that
+/// touched others alone is as good as absent: they may be somebody else's.
+fn touching(
+    head: &Snapshot,
+    name: &ServiceRef,
+    wanted: &CommitPrefix,
+) -> Result<(CommitId, Snapshot), Refusal> {
+    let mut found = None;
     for known in Walk::from(head)? {
         let known = known?;
-        if known.id == *commit {
-            return Ok(known.snapshot);
+        if !wanted.begins(&known.id) || !known.services()?.contains(name) {
+            continue;
+        }
+        if let Some((other, _)) = &found {
+            return Err(Refusal::new(
+                "invalid_argument",
+                format!("Both {} and {other} begin with {wanted}.", known.id),
+                "Name the one that is meant by more of its digits; nothing was changed.",
+            ));
+        }
+        let whole = known.id.as_str() == wanted.as_str();
+        found = Some((known.id, known.snapshot));
+        if whole {
+            break;
         }
     }
-    Err(Refusal::not_found(
-        "state commit",
-        commit,
-        "Name a commit of the state repo in full: get_service_history lists those of a service.",
-    ))
+    if found.is_none() {
+        // A name that was mistyped is the likelier mistake.
+        existing_service(head, name)?;
+    }
+    found.ok_or_else(|| {
+        Refusal::not_found(
+            &format!("state commit of service {}", short(name)),
+            wanted,
+            "get_service_history lists those that touched the service.",
+        )
+    })
 }
 
 /// The state before the commit of `snapshot`.
