@@ -20,6 +20,7 @@ mod projects;
 mod pushes;
 mod queue;
 mod refusal;
+mod remarks;
 mod repos;
 mod resume;
 mod services;

@@ -4,7 +4,9 @@ use crate::caller::request_id;
 use crate::queue::Origin;
 use crate::services::waiting;
 use crate::{Action, Denial, Deployer, Object, Refusal, authorize};
-use inkstone_githost::{Access, Authorizer, Denied, Operation, Push, PushSink, RepoPath};
+use inkstone_githost::{
+    Access, Authorizer, Denied, Operation, Push, PushSink, RefUpdate, RepoPath,
+};
 use inkstone_spec::{BranchName, CommitId, KeyName, RepoRef, ServiceRef};
 use inkstone_state::ServiceFiles;
 use inkstone_state::push::Reach;
@@ -109,7 +111,7 @@ impl PushSink<Pusher> for GitSink {
             RepoPath::State => {
                 self.0.inner.tries.landed(&push.actor.name);
                 self.0.inner.state.go_on();
-                self.0.state_pushed().await
+                self.0.state_pushed(&push.updates).await
             }
             RepoPath::Hosted(repo) => {
                 let mut lines = Vec::new();
@@ -214,7 +216,7 @@ impl Deployer {
     }
 
     /// Publishes what an operator pushed; the checks ran before git took it.
-    async fn state_pushed(&self) -> Vec<String> {
+    async fn state_pushed(&self, updates: &[RefUpdate]) -> Vec<String> {
         let published = self
             .with_state(|state| {
                 let findings = state.publish(jiff::Timestamp::now())?;
@@ -227,7 +229,13 @@ impl Deployer {
         }
         match published {
             Ok((findings, head)) if findings.is_empty() => {
-                vec![format!("live is at {head}; `git pull --rebase` before your next change")]
+                let said =
+                    format!("live is at {head}; `git pull --rebase` before your next change");
+                let remarks = self.without_source(updates).await.unwrap_or_else(|error| {
+                    tracing::error!(%error, "the sources of what was pushed were not looked up");
+                    Vec::new()
+                });
+                [vec![said], remarks].concat()
             }
             Ok((findings, head)) => findings
                 .iter()

@@ -47,6 +47,23 @@ fn a_revert_of_a_delete_brings_everything_back() {
 }
 
 #[test]
+fn a_branch_that_is_not_there_is_remarked_on_and_no_error() {
+    let world = World::deployed();
+    let operator = world.server.clone_state("operator");
+    let service = format!("{DIR}/service.yaml");
+    for (from, to, remark) in [
+        ("branch: main", "branch: next", "main/default/site: site has no branch next yet"),
+        ("repo: site", "repo: gone", "main/default/site: there is no repo gone yet"),
+    ] {
+        operator.write(&service, &operator.read(&service).replace(from, to));
+        operator.commit("another source");
+        let said = operator.push("origin");
+        assert!(said.contains("live is at ") && said.contains(remark), "{said}");
+        operator.run(&["pull", "--quiet", "--rebase", "origin", "main"]);
+    }
+}
+
+#[test]
 fn a_push_that_breaks_a_law_is_refused_with_the_file_and_what_to_do() {
     let world = World::deployed();
     let before = world.server.state().lines(&["rev-parse", "main", "live"]);
