@@ -25,6 +25,8 @@ const PUSH_SETTINGS: &[&str] = &[
     "receive.autogc=false",
     "receive.updateServerInfo=false",
     "receive.shallowUpdate=false",
+    // The default; said aloud, git does not advise the pusher to configure the server.
+    "receive.denyDeleteCurrent=refuse",
     "core.fsync=committed,reference",
     "core.fsyncMethod=batch",
 ];

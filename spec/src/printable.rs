@@ -11,6 +11,18 @@ pub fn printable(line: &str) -> String {
         .collect()
 }
 
+/// The same characters, shown as escapes: where a text is evidence, what is hidden in it must show.
+pub fn escaped(text: &str) -> String {
+    let escape = |c: char| {
+        if c.is_control() || is_invisible(c) {
+            c.escape_unicode().to_string()
+        } else {
+            c.to_string()
+        }
+    };
+    text.chars().map(escape).collect()
+}
+
 /// Line separators, and what Unicode calls default ignorable: bidirectional controls, zero-width and
 /// filler characters, variation selectors, tags (`DerivedCoreProperties.txt`, `Default_Ignorable_Code_Point`);
 /// also interlinear annotations.
@@ -44,6 +56,12 @@ mod tests {
         assert_eq!(printable("x\u{202e}gpj.exe\u{2066}"), "xgpj.exe");
         assert_eq!(printable("ok\u{e0069}\u{e0067}\u{e006e}\u{200b}"), "ok");
         assert_eq!(printable("déployé → ✓"), "déployé → ✓");
+    }
+
+    #[test]
+    fn what_is_hidden_is_shown_as_an_escape() {
+        assert_eq!(escaped("a\u{202e}b\u{200b}\u{1b}[1m"), r"a\u{202e}b\u{200b}\u{1b}[1m");
+        assert_eq!(escaped("déployé → ✓"), "déployé → ✓");
     }
 
     proptest! {

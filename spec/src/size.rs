@@ -1,14 +1,34 @@
 //! Numbers with bounds: ports, replicas, users, memory, CPU.
 
 use crate::Invalid;
+use serde::de::{Error, Unexpected, Visitor};
 use std::fmt;
+
+/// Reads a whole number, and says of anything else what is allowed.
+struct Whole(&'static str);
+
+impl Visitor<'_> for Whole {
+    type Value = u64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<u64, E> {
+        Ok(value)
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<u64, E> {
+        u64::try_from(value).map_err(|_| E::invalid_value(Unexpected::Signed(value), &self))
+    }
+}
 
 /// Defines an integer newtype with an inclusive range.
 macro_rules! bounded {
     ($(#[$doc:meta])* $name:ident($int:ty), $what:literal, $range:expr, allowed: $allowed:literal, example: $example:literal) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-        #[serde(try_from = "u64", into = "u64")]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+        #[serde(into = "u64")]
         pub struct $name($int);
 
         impl $name {
@@ -30,10 +50,11 @@ macro_rules! bounded {
             }
         }
 
-        impl TryFrom<u64> for $name {
-            type Error = Invalid;
-            fn try_from(value: u64) -> Result<Self, Invalid> {
-                Self::new(value)
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                // Asked for a number, the reader would say `invalid u64` of anything else.
+                let number = from.deserialize_any(Whole($allowed))?;
+                Self::new(number).map_err(serde::de::Error::custom)
             }
         }
 

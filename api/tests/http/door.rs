@@ -68,7 +68,13 @@ async fn a_page_that_rebinds_its_name_to_this_server_is_refused() {
     ] {
         let mut request = mcp_request(&server.key, "tools/list", &json!({}));
         request.headers_mut().insert(HOST, HeaderValue::from_static(host));
-        assert_eq!(server.send(request).await.status, expected, "{host}");
+        let answer = server.send(request).await;
+        assert_eq!(answer.status, expected, "{host}");
+        if expected == StatusCode::FORBIDDEN {
+            let told = answer.json();
+            assert_eq!(told["message"], format!("This server is not called {host}."));
+            assert!(told["suggestion"].as_str().unwrap().contains("--public-url"), "{told}");
+        }
     }
 }
 
@@ -112,7 +118,9 @@ async fn what_is_not_one_mcp_message_is_refused() {
         let mut request = mcp_request(&server.key, "tools/list", &json!({}));
         *request.body_mut() = Body::from(body.to_owned());
         let answer = server.send(request).await;
-        assert!(answer.status.is_client_error(), "{body:.40}: {}", answer.status);
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{body:.40}");
+        let told = answer.json();
+        assert_eq!((&told["error"]["code"], &told["id"]), (&json!(-32700), &json!(null)));
     }
     let mut request = mcp_request(&server.key, "tools/list", &json!({}));
     request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));

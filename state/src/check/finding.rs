@@ -1,8 +1,8 @@
 //! What a check found: where, which law, what to do.
 
 use crate::StateError;
-use inkstone_spec::{CommitId, StatePath};
-use std::fmt::{self, Write as _};
+use inkstone_spec::{CommitId, StatePath, escaped};
+use std::fmt;
 
 /// The law that something breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -145,20 +145,13 @@ impl fmt::Display for Finding {
         if let Some(commit) = &self.commit {
             write!(f, "{} ", commit.short())?;
         }
+        // Files are other people's words: nothing of them may reach a terminal as a command, or reorder
+        // what stands around it.
         if let Some(path) = &self.path {
-            printable(f, path)?;
-            f.write_str(": ")?;
+            write!(f, "{}: ", escaped(path))?;
         }
-        printable(f, &self.message)?;
-        write!(f, " [{}]", self.rule.as_str())
+        write!(f, "{} [{}]", escaped(&self.message), self.rule.as_str())
     }
-}
-
-/// Files are other people's words: nothing of them may reach a terminal as a command.
-fn printable(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    text.chars().try_for_each(|c| {
-        if c.is_control() { write!(f, "{}", c.escape_default()) } else { f.write_char(c) }
-    })
 }
 
 /// Sorted, each once.

@@ -398,12 +398,14 @@ fn what_files_say_reaches_no_terminal_as_a_command() {
     let fixture = Fixture::new();
     let clone = fixture.clone();
     clone.write("a\u{1b}[2Jb", "");
+    clone.write("c\u{202e}d", "");
     clone.edit(&format!("{API}/service.yaml"), "replicas: 1", "\"\\e[31mred\": 1");
     clone.commit("escapes");
     let found = findings(&clone.dir, "HEAD");
-    assert!(found.len() >= 2, "{found:#?}");
+    assert!(found.len() >= 3, "{found:#?}");
+    assert!(found.iter().any(|finding| finding.to_string().contains(r"c\u{202e}d")));
     for finding in found {
-        assert!(!finding.to_string().contains('\u{1b}'), "{finding:?}");
+        assert!(!finding.to_string().contains(['\u{1b}', '\u{202e}']), "{finding:?}");
     }
 }
 
