@@ -13,6 +13,9 @@ use std::fs::{self, DirBuilder, File};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+/// The bits by which others than the owner get at a file.
+pub(crate) const OTHERS: u32 = 0o077;
+
 /// A data directory.
 pub(crate) struct DataDir {
     root: PathBuf,
@@ -32,7 +35,15 @@ impl DataDir {
                 root.display()
             )
         })?;
-        Self::at(root)
+        let data = Self::at(root)?;
+        let mode = fs::metadata(&data.root)?.permissions().mode() & 0o777;
+        if mode & OTHERS != 0 {
+            let shown = data.root.display();
+            tracing::warn!(
+                "{shown} has mode {mode:o}, so others can get at what is in it: chmod 700 {shown}"
+            );
+        }
+        Ok(data)
     }
 
     /// The directory of a server that was started before.
@@ -81,6 +92,19 @@ impl DataDir {
             let suggestion = error.suggestion();
             anyhow::Error::new(error).context(suggestion)
         })
+    }
+
+    /// The SQL store of a server that was started before. A new file in the place of one that is gone
+    /// would be another database than that of a server that runs.
+    pub(crate) async fn existing_store(&self) -> anyhow::Result<Store> {
+        let path = self.database();
+        if !path.exists() {
+            bail!(
+                "{} is missing: stop the server if it runs, then restore the file from a backup, or start the server: it makes a new one, and a new first key",
+                path.display()
+            );
+        }
+        self.store().await
     }
 
     /// The hosted source repositories.

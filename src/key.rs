@@ -18,13 +18,13 @@ pub(crate) async fn key(args: KeyArgs) -> anyhow::Result<Verdict> {
         KeyCommand::Create { name, scopes, workspaces, all_workspaces, json, data } => {
             let data = DataDir::open(&data.data)?;
             let grant = grant(&data, workspaces, all_workspaces)?;
-            create(&data.store().await?, name, scopes, grant, json).await?;
+            create(&data.existing_store().await?, name, scopes, grant, json).await?;
         }
         KeyCommand::List { json, data } => {
-            list(&DataDir::open(&data.data)?.store().await?.list_keys().await?, json);
+            list(&DataDir::open(&data.data)?.existing_store().await?.list_keys().await?, json);
         }
         KeyCommand::Revoke { name, data } => {
-            let store = DataDir::open(&data.data)?.store().await?;
+            let store = DataDir::open(&data.data)?.existing_store().await?;
             revoke(&store, name).await?;
         }
     }

@@ -1,7 +1,7 @@
 //! git itself, and the files that must be there and be their owner's alone.
 
 use super::Check;
-use crate::data_dir::DataDir;
+use crate::data_dir::{DataDir, OTHERS};
 use rustix::fs::{Access, access};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -9,8 +9,6 @@ use std::process::Command;
 
 /// The oldest git that does what is asked of it, by major and minor version.
 const OLDEST_GIT: (u32, u32) = (2, 36);
-/// The bits by which others than the owner get at a file.
-const OTHERS: u32 = 0o077;
 
 pub(super) fn look(data: &DataDir) -> Vec<Check> {
     vec![

@@ -25,6 +25,9 @@ pub enum StoreError {
     /// A migration failed or was changed after it was applied.
     #[error("cannot bring the database's schema up to date: {0}")]
     Migrate(#[source] sqlx::migrate::MigrateError),
+    /// The file is none of a database.
+    #[error("the database file is not one, or is damaged: {0}")]
+    NotADatabase(#[source] sqlx::Error),
     /// Other writers held the database for longer than a write waits.
     #[error("the database is busy: other writers held it for too long")]
     Busy,
@@ -73,6 +76,7 @@ impl StoreError {
             Self::Open { .. } => "store_not_opened",
             Self::Newer { .. } => "store_newer",
             Self::Migrate(_) => "store_not_migrated",
+            Self::NotADatabase(_) => "store_not_a_database",
             Self::Busy => "store_busy",
             Self::Database(_) => "store_failed",
             Self::Corrupt { .. } => "store_corrupt",
@@ -94,7 +98,7 @@ impl StoreError {
                 "Run the Inkstone version that wrote it, or a newer one, or restore the backup made \
                  before the upgrade."
             }
-            Self::Migrate(_) | Self::Corrupt { .. } => {
+            Self::Migrate(_) | Self::NotADatabase(_) | Self::Corrupt { .. } => {
                 "Restore the database file from a backup. Without one, move it away and start again: \
                  services are in the state repo and are kept; keys and tokens are made anew."
             }
@@ -120,6 +124,12 @@ impl StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        if crate::sqlite::is_busy(&error) { Self::Busy } else { Self::Database(error) }
+        if crate::sqlite::is_busy(&error) {
+            Self::Busy
+        } else if crate::sqlite::is_damaged(&error) {
+            Self::NotADatabase(error)
+        } else {
+            Self::Database(error)
+        }
     }
 }

@@ -95,15 +95,22 @@ impl Database {
 
 /// Whether the error says that others held the database for too long.
 pub(crate) fn is_busy(error: &sqlx::Error) -> bool {
-    /// `SQLITE_BUSY`, the low byte of every extended code of that kind (<https://sqlite.org/rescode.html>).
+    /// `SQLITE_BUSY`.
     const BUSY: u32 = 5;
-    match error {
-        sqlx::Error::PoolTimedOut => true,
-        sqlx::Error::Database(error) => {
-            error.code().and_then(|code| code.parse::<u32>().ok()).is_some_and(|c| c & 0xff == BUSY)
-        }
-        _ => false,
-    }
+    matches!(error, sqlx::Error::PoolTimedOut) || result_code(error) == Some(BUSY)
+}
+
+/// Whether the error says that the file is damaged, or something else altogether.
+pub(crate) fn is_damaged(error: &sqlx::Error) -> bool {
+    /// `SQLITE_CORRUPT` and `SQLITE_NOTADB`.
+    const DAMAGED: [u32; 2] = [11, 26];
+    result_code(error).is_some_and(|code| DAMAGED.contains(&code))
+}
+
+/// The low byte of an extended result code: its kind (<https://sqlite.org/rescode.html>).
+fn result_code(error: &sqlx::Error) -> Option<u32> {
+    let sqlx::Error::Database(error) = error else { return None };
+    Some(error.code()?.parse::<u32>().ok()? & 0xff)
 }
 
 fn one_connection() -> SqlitePoolOptions {

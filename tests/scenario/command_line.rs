@@ -61,6 +61,39 @@ fn errors_on_start_say_what_to_do() {
 }
 
 #[test]
+fn a_key_is_not_made_in_another_database_than_the_servers() {
+    let server = Server::start();
+    for file in ["inkstone.db", "inkstone.db-wal", "inkstone.db-shm"] {
+        std::fs::remove_file(server.data().join(file)).unwrap();
+    }
+    fails(
+        binary().args(["key", "create", "late", "--data"]).arg(server.data()),
+        &["inkstone.db is missing", "stop the server"],
+    );
+    assert!(!server.data().join("inkstone.db").exists());
+}
+
+#[test]
+fn a_data_directory_that_others_can_get_at_is_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut server = binary()
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(&data)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(server.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let warned = log.any(|line| line.contains("has mode 755") && line.contains("chmod 700"));
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert!(warned);
+}
+
+#[test]
 fn a_later_start_says_in_one_line_what_it_serves_and_where() {
     let mut server = Server::start();
     server.stop();

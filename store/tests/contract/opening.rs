@@ -47,8 +47,9 @@ async fn a_file_that_is_no_database_is_refused() {
 
     let error = Store::open(&path).await.unwrap_err();
 
-    assert_eq!(error.code(), "store_failed");
+    assert_eq!(error.code(), "store_not_a_database");
     assert!(error.to_string().contains("not a database"), "{error}");
+    assert!(error.suggestion().contains("move it away and start again"), "{}", error.suggestion());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
