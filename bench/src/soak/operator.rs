@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// The branch, on both sides.
 const BRANCH: &str = "main";
 /// What git says when somebody else pushed first.
-const LOST: [&str; 4] =
+pub(super) const LOST: [&str; 4] =
     ["[rejected]", "failed to update ref", "cannot lock ref", "incorrect old value"];
 /// What git says when the push was judged.
 const REFUSED: &str = "pre-receive hook declined";

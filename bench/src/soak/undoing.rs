@@ -1,6 +1,6 @@
 //! Taking changes back: the newest by `git revert`, older ones by the tool and by the command.
 
-use super::operator::service_file;
+use super::operator::{LOST, service_file};
 use super::reverts::{Storm, Subject, commit};
 use super::world::Site;
 use crate::git;
@@ -32,7 +32,8 @@ impl Storm<'_> {
             let pushed = push.args(["push", &url, "HEAD:main"]).output()?;
             if !pushed.status.success() {
                 let said = git::text(&pushed);
-                ensure!(said.contains("[rejected]"), "the revert was refused: {said}");
+                let lost = LOST.iter().any(|words| said.contains(words));
+                ensure!(lost, "the revert was refused: {said}");
                 continue;
             }
             let last = subject.model.len().checked_sub(1).context("there is no change")?;
