@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// Who can open sealed values: list, rotate, add, remove.
     Identity(IdentityArgs),
+    /// Resolve what happened to a state repo on another host.
+    State(StateArgs),
     /// Add and list workspaces.
     Workspace(WorkspaceArgs),
     /// Make, list and revoke API keys.
@@ -216,6 +218,29 @@ impl IdentityCommand {
             | Self::Remove { data, .. } => data,
         }
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StateArgs {
+    #[command(subcommand)]
+    pub(crate) command: StateCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StateCommand {
+    /// Take what the remote has, though it lost commits; they stay here under a ref of their own.
+    Accept(ResolveArgs),
+    /// Give the remote back what it lost or, where its main breaks a law, what is live.
+    Restore(ResolveArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResolveArgs {
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) data: DataOptions,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,7 @@
 //! The data directory: what is in it, who may use it, and how it starts.
 
+mod remote;
+
 use anyhow::{Context as _, bail};
 use inkstone_githost::HostedRepos;
 use inkstone_renderer::TemplateSet;
@@ -136,8 +138,17 @@ impl DataDir {
         Ok(Keyring::open(&self.identity_file())?)
     }
 
-    /// The state repo of a server that was started before.
+    /// The state repo of a server that was started before, with its remote.
     pub(crate) fn state(&self) -> anyhow::Result<StateRepo> {
+        let state = self.local_state()?;
+        Ok(match self.remote()? {
+            Some(remote) => state.with_remote(remote),
+            None => state,
+        })
+    }
+
+    /// What is here of the state repo.
+    fn local_state(&self) -> anyhow::Result<StateRepo> {
         let path = self.signing_key();
         if !path.exists() {
             bail!("{} is missing: restore it from a backup", path.display());
@@ -161,7 +172,7 @@ impl DataDir {
     ) -> anyhow::Result<(StateRepo, bool)> {
         let git_dir = self.state_git_dir();
         if git_dir.exists() {
-            return Ok((self.state()?, false));
+            return Ok((self.local_state()?, false));
         }
         let path = self.signing_key();
         let signer = if path.exists() {
@@ -192,6 +203,11 @@ impl DataDir {
     /// The state repo.
     pub(crate) fn state_git_dir(&self) -> PathBuf {
         self.root.join("state.git")
+    }
+
+    /// The file that says where the state repo is kept.
+    fn remote_file(&self) -> PathBuf {
+        self.root.join("state-remote.toml")
     }
 
     /// The folder of the hosted source repositories.

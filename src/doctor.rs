@@ -3,6 +3,7 @@
 
 mod disk;
 mod files;
+mod remote;
 mod state;
 mod store;
 
@@ -70,6 +71,9 @@ pub(crate) async fn doctor(args: DoctorArgs) -> anyhow::Result<Verdict> {
     let data = DataDir::open(&args.data.data)?;
     let mut checks = files::look(&data);
     let state = state::look(&data, &mut checks);
+    if let Some(state) = &state {
+        checks.extend(remote::look(&data, state));
+    }
     store::look(&data, state.as_ref(), &mut checks).await;
     checks.extend(disk::look(&data));
     let healthy = checks.iter().all(|check| check.status != Status::Fail);

@@ -15,6 +15,7 @@ mod output;
 mod render;
 mod revert;
 mod serve;
+mod state;
 mod upgrade;
 mod verify;
 mod workspace;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Upgrade(args) => upgrade::upgrade(&args),
         Command::Doctor(args) => run(doctor::doctor(args)),
         Command::Identity(args) => identity::identity(&args),
+        Command::State(args) => state::state(&args),
         Command::Workspace(args) => workspace::workspace(&args),
         Command::Key(args) => run(key::key(args)),
         Command::Hook(args) => hook::hook(&args),

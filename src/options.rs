@@ -4,9 +4,11 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use inkstone_api::DEFAULT_CALLS_PER_SECOND;
 use inkstone_spec::{Hostname, ImageRegistry, KubernetesName, Region};
+use inkstone_state::remote::{RemoteConfig, RemoteUrl};
 use serde::Deserialize;
 use std::fmt::{self, Display};
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -18,6 +20,8 @@ const DEFAULT_INGRESS: &str = "traefik";
 const DEFAULT_INGRESS_NAMESPACE: &str = "kube-system";
 const DEFAULT_WORKERS: usize = 2;
 const DEFAULT_WORKSPACE_CAP: u32 = 4;
+/// How many pushes a minute github.com takes for one repository, as its documentation says.
+const GITHUB_PUSHES_PER_MINUTE: u32 = 6;
 /// The largest configuration file that is read, in bytes.
 const MAX_CONFIG_BYTES: u64 = 64 * 1024;
 
@@ -73,6 +77,12 @@ serve_options! {
     registry_user: String, "INKSTONE_REGISTRY_USER", "NAME";
     /// A file with the registry's password or token.
     registry_password_file: PathBuf, "INKSTONE_REGISTRY_PASSWORD_FILE", "FILE";
+    /// Keep the state repo on another git host: https, http, ssh, file or an absolute path.
+    state_remote: String, "INKSTONE_STATE_REMOTE", "URL";
+    /// A file with the credentials for it, as git-credential-store writes it.
+    state_remote_credentials: PathBuf, "INKSTONE_STATE_REMOTE_CREDENTIALS", "FILE";
+    /// How many pushes a minute it takes; 0: no limit. [default: 6 at github.com, else 0]
+    state_remote_pushes_per_minute: u32, "INKSTONE_STATE_REMOTE_PUSHES_PER_MINUTE", "N";
     /// First start only: the region. [default: eu-central-1]
     region: Region, "INKSTONE_REGION", "REGION";
     /// First start only: the domain below which services get their hosts. [default: apps.localhost]
@@ -130,6 +140,7 @@ pub(crate) struct ServeConfig {
     pub(crate) workspace_cap: u32,
     pub(crate) calls_per_second: u32,
     pub(crate) registry: Option<RegistryConfig>,
+    pub(crate) state_remote: Option<RemoteConfig>,
     pub(crate) region: Region,
     pub(crate) apps_domain: Hostname,
     pub(crate) ingress_class: KubernetesName,
@@ -170,6 +181,19 @@ impl ServeOptions {
             (None, None, None) if all.registry_insecure.is_none() => None,
             _ => bail!("registry options need --registry: give it, or drop them"),
         };
+        let state_remote = match all.state_remote {
+            Some(url) => Some(remote(
+                &url,
+                all.state_remote_credentials.as_deref(),
+                all.state_remote_pushes_per_minute,
+            )?),
+            None if all.state_remote_credentials.is_none()
+                && all.state_remote_pushes_per_minute.is_none() =>
+            {
+                None
+            }
+            None => bail!("--state-remote-… options need --state-remote: give it, or drop them"),
+        };
         let public_url = all.public_url.as_deref().map(public_url).transpose()?;
         let workers = all.workers.unwrap_or(DEFAULT_WORKERS);
         let workspace_cap = all.workspace_cap.unwrap_or(DEFAULT_WORKSPACE_CAP);
@@ -186,6 +210,7 @@ impl ServeOptions {
             workspace_cap,
             calls_per_second: all.calls_per_second.unwrap_or(DEFAULT_CALLS_PER_SECOND),
             registry,
+            state_remote,
             region: all.region.map_or_else(|| DEFAULT_REGION.parse(), Ok)?,
             apps_domain: all.apps_domain.map_or_else(|| DEFAULT_APPS_DOMAIN.parse(), Ok)?,
             ingress_class: all.ingress_class.map_or_else(|| DEFAULT_INGRESS.parse(), Ok)?,
@@ -195,6 +220,25 @@ impl ServeOptions {
             log_json: all.log_json.unwrap_or(false),
         })
     }
+}
+
+/// The address is not repeated in an error: it may have a password in it.
+fn remote(
+    url: &str,
+    credentials: Option<&Path>,
+    pushes: Option<u32>,
+) -> anyhow::Result<RemoteConfig> {
+    let url: RemoteUrl = url.parse().context("--state-remote")?;
+    let credentials = credentials
+        .map(|file| {
+            std::fs::File::open(file).and_then(|_| file.canonicalize()).with_context(|| {
+                format!("cannot read the credentials of --state-remote in {}", file.display())
+            })
+        })
+        .transpose()?;
+    let usual = if url.is_at_github() { GITHUB_PUSHES_PER_MINUTE } else { 0 };
+    let pushes_per_minute = NonZeroU32::new(pushes.unwrap_or(usual));
+    Ok(RemoteConfig { url, credentials, pushes_per_minute })
 }
 
 fn read(path: &Path) -> anyhow::Result<ServeOptions> {
@@ -250,6 +294,23 @@ mod tests {
         std::fs::write(&file, "worker = 7\n").unwrap();
         let error = format!("{:#}", ServeOptions::default().complete(Some(&file)).unwrap_err());
         assert!(error.contains("worker") && error.contains("inkstone.toml"), "{error}");
+    }
+
+    #[test]
+    fn a_remote_takes_as_many_pushes_as_its_host() {
+        let pushes = |url, given| remote(url, None, given).unwrap().pushes_per_minute;
+        assert_eq!(pushes("https://github.com/a/b", None), NonZeroU32::new(6));
+        assert_eq!(pushes("https://github.com/a/b", Some(0)), None);
+        assert_eq!(pushes("https://git.example.com/a/b", None), None);
+        assert_eq!(pushes("https://git.example.com/a/b", Some(2)), NonZeroU32::new(2));
+    }
+
+    #[test]
+    fn a_password_in_the_address_of_a_remote_is_refused_and_not_repeated() {
+        let error = remote("https://bot:hunter2@git.example.com/a", None, None).unwrap_err();
+        let error = format!("{error:#}");
+        assert!(error.contains("--state-remote-credentials"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
     }
 
     #[test]

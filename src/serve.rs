@@ -2,9 +2,10 @@
 
 mod first_run;
 mod listener;
+mod settle;
 
 use crate::cli::ServeArgs;
-use crate::data_dir::{DataDir, actor, template_set};
+use crate::data_dir::{DataDir, template_set};
 use crate::options::{RegistryConfig, ServeConfig};
 use crate::{Verdict, logging};
 use anyhow::{Context as _, bail};
@@ -13,22 +14,16 @@ use inkstone_api::ApiConfig;
 use inkstone_builder::{
     Builder, Credentials, ImageStore, Layout, Registry, StaticServer, Transport,
 };
-use inkstone_deployer::{
-    Deployer, GitAuthorizer, GitSink, Parts, Settings, Tool, add_workspace, bootstrap_key,
-    use_templates,
-};
+use inkstone_deployer::{Deployer, GitAuthorizer, GitSink, Parts, Settings, bootstrap_key};
 use inkstone_githost::Limits;
-use inkstone_spec::{ImageRegistry, Ingress, WorkspaceName};
-use inkstone_state::Founding;
+use inkstone_spec::{ImageRegistry, Ingress};
+use inkstone_state::{Founding, StateRepo};
+use settle::{Settling, is_for_remote};
 use std::path::Path;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// The workspace of the first start.
-const FIRST_WORKSPACE: &str = "main";
-/// Through what the first commits come.
-const TOOL: Tool = Tool::new("inkstone serve");
 /// How long requests that are under way may take once the server stops.
 const DRAIN: Duration = Duration::from_secs(20);
 /// How often expired tokens and old logs are removed.
@@ -52,7 +47,7 @@ pub(crate) async fn serve(args: ServeArgs) -> anyhow::Result<Verdict> {
         ..ApiConfig::for_public_url(&public_url)?
     };
 
-    let (deployer, start) = open(&config, &data, &public_url, server).await?;
+    let (deployer, start, unsettled) = open(&config, &data, &public_url, server).await?;
     let git = inkstone_githost::router(
         GitAuthorizer(deployer.clone()),
         GitSink(deployer.clone()),
@@ -65,7 +60,7 @@ pub(crate) async fn serve(args: ServeArgs) -> anyhow::Result<Verdict> {
         let (deployer, stop) = (deployer.clone(), stop.clone());
         async move { deployer.work(stop).await }
     });
-    let housekeeping = tokio::spawn(keep_house(deployer.clone(), stop.clone()));
+    let housekeeping = tokio::spawn(keep_house(deployer.clone(), unsettled, stop.clone()));
     // Before anybody is told that the server is there, and so may stop it.
     let asked_to_stop = stop_signal()?;
     start.announce(&data, address, &public_url);
@@ -96,8 +91,11 @@ async fn open(
     data: &DataDir,
     public_url: &str,
     server: StaticServer,
-) -> anyhow::Result<(Deployer, Start)> {
+) -> anyhow::Result<(Deployer, Start, Option<Settling>)> {
     let set = template_set(config.templates.as_deref())?;
+    if let Some(remote) = &config.state_remote {
+        data.copy_state(remote)?;
+    }
     let keyring = data.keyring()?;
     let founding = Founding {
         region: config.region.clone(),
@@ -111,17 +109,17 @@ async fn open(
         templates: &set,
     };
     let (state, founded) = data.found_or_open(&founding)?;
-    let unchecked = state.publish(jiff::Timestamp::now())?;
-    for finding in &unchecked {
-        tracing::error!(%finding, "main does not pass the checks; live stays where it is");
-    }
-    if unchecked.is_empty() {
-        use_templates(&state, &set, &actor()?, &TOOL)?;
-        if state.main()?.workspaces()?.is_empty() {
-            let name = WorkspaceName::new(FIRST_WORKSPACE)?;
-            add_workspace(&state, &config.region, &name, &actor()?, &TOOL)?;
+    let state = data.attach(state, config.state_remote.as_ref())?;
+    let settling = Settling { set, region: config.region.clone() };
+    let unsettled = match settling.settle(&state) {
+        Ok(()) => None,
+        // It can be read meanwhile.
+        Err(error) if is_for_remote(&state) => {
+            tracing::error!("a start needs a commit, which has to wait: {error:#}");
+            Some(settling)
         }
-    }
+        Err(error) => return Err(error),
+    };
     let store = data.store().await?;
     // Calls under way ended with the process that made them.
     store.abandon_calls().await?;
@@ -141,13 +139,23 @@ async fn open(
             hooks_dir: data.hooks()?,
         },
     });
-    Ok((deployer, start))
+    Ok((deployer, start, unsettled))
 }
 
-/// Finds lost pushes, removes what expired and keeps the state repo tidy, until `stop`.
-async fn keep_house(deployer: Deployer, stop: CancellationToken) {
+/// Finds lost pushes, removes what expired, keeps the state repo tidy and follows its remote, until
+/// `stop`.
+async fn keep_house(deployer: Deployer, unsettled: Option<Settling>, stop: CancellationToken) {
+    let settle = move |state: &StateRepo| match &unsettled {
+        Some(settling) => settling.settle(state),
+        None => Ok(()),
+    };
     let work = async {
-        tokio::join!(deployer.keep_resuming(), purge(&deployer), tidy_state(&deployer));
+        tokio::join!(
+            deployer.keep_resuming(),
+            purge(&deployer),
+            tidy_state(&deployer),
+            deployer.watch_remote(settle)
+        );
     };
     tokio::select! {
         () = work => {}

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use inkstone_deployer::{Deployer, Refusal, StateSize};
+use inkstone_deployer::{Deployer, Refusal, Report, Standing, StateSize};
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -52,6 +52,11 @@ struct ObjectLabels {
     kept: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StandingLabels {
+    standing: &'static str,
+}
+
 /// What is counted. Every label has few values: routes and tools as they are written in this program,
 /// never what a caller sent.
 pub(crate) struct Metrics {
@@ -65,6 +70,8 @@ pub(crate) struct Metrics {
     state_objects: Family<ObjectLabels, Gauge>,
     state_packs: Gauge,
     state_bytes: Gauge,
+    state_remote: Family<StandingLabels, Gauge>,
+    state_remote_down: Gauge<f64, AtomicU64>,
 }
 
 impl Metrics {
@@ -82,6 +89,8 @@ impl Metrics {
             state_objects: Family::default(),
             state_packs: Gauge::default(),
             state_bytes: Gauge::default(),
+            state_remote: Family::default(),
+            state_remote_down: Gauge::default(),
         };
         let registry = &mut metrics.registry;
         registry.register(
@@ -132,6 +141,17 @@ impl Metrics {
             Unit::Bytes,
             metrics.state_bytes.clone(),
         );
+        registry.register(
+            "state_remote",
+            "How the remote of the state repo stands: 1 at what holds; nothing where it has none",
+            metrics.state_remote.clone(),
+        );
+        registry.register_with_unit(
+            "state_remote_down",
+            "How long the remote of the state repo has failed",
+            Unit::Seconds,
+            metrics.state_remote_down.clone(),
+        );
         metrics
     }
 
@@ -165,6 +185,23 @@ impl Metrics {
         self.state_packs.set(gauge(size.packs));
         self.state_bytes.set(i64::try_from(size.bytes).unwrap_or(i64::MAX));
     }
+
+    fn state_remote(&self, report: &Report) {
+        let (stands, down) = match &report.standing {
+            Standing::Unseen => ("unseen", Duration::ZERO),
+            Standing::Up => ("up", Duration::ZERO),
+            Standing::Down(down) => ("down", down.since.elapsed()),
+            Standing::Rewound(_) => ("rewound", Duration::ZERO),
+        };
+        let set = |standing, holds| {
+            self.state_remote.get_or_create(&StandingLabels { standing }).set(i64::from(holds));
+        };
+        for standing in ["unseen", "up", "down", "rewound"] {
+            set(standing, standing == stands);
+        }
+        set("refusing", report.refused.is_some());
+        self.state_remote_down.set(down.as_secs_f64());
+    }
 }
 
 /// A tool call that has begun. Dropping it says that it ended, also when nobody waits for it any more.
@@ -193,6 +230,9 @@ async fn show(State((deployer, metrics)): State<(Deployer, Arc<Metrics>)>) -> Re
     let waited = u64::try_from(depth.oldest_queued_ms).unwrap_or_default();
     metrics.queue(depth.queued, depth.building, Duration::from_millis(waited));
     metrics.state_repo(deployer.state_size());
+    if let Some(remote) = deployer.state().remote() {
+        metrics.state_remote(&remote.report());
+    }
     let mut body = String::new();
     match text::encode(&mut body, &metrics.registry) {
         Ok(()) => ([(CONTENT_TYPE, FORMAT)], body).into_response(),

@@ -21,6 +21,7 @@ mod pushes;
 mod queue;
 mod refusal;
 mod remarks;
+mod remote;
 mod repos;
 mod resume;
 mod services;
@@ -42,6 +43,7 @@ pub use views::*;
 pub use inkstone_githost::Objects as StateSize;
 pub use inkstone_state::Tool;
 pub use inkstone_state::plan::Change;
+pub use inkstone_state::remote::{Report, Standing};
 pub use inkstone_state::undo::Policy;
 pub use inkstone_store::{IdempotencyKey, KeyRecord};
 
@@ -53,6 +55,7 @@ use inkstone_spec::{ApiKey, Region};
 use inkstone_state::{Snapshot, StateRepo};
 use inkstone_store::Store;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError};
 use tokio::sync::{Mutex, Notify, RwLock};
 use tries::Tries;
@@ -110,6 +113,8 @@ struct Inner {
     missed: Notify,
     /// How large the state repo was when somebody last looked.
     state_size: std::sync::Mutex<Objects>,
+    /// Whether a deployment waits for the remote of the state repo.
+    waits_for_remote: AtomicBool,
     /// Held while the index of the history is brought up to date and read.
     history: Mutex<()>,
     /// Read while something comes to rely on a repository that exists; written from looking at what is
@@ -133,6 +138,7 @@ impl Deployer {
                 work: Notify::new(),
                 missed: Notify::new(),
                 state_size: std::sync::Mutex::default(),
+                waits_for_remote: AtomicBool::new(false),
                 history: Mutex::new(()),
                 repo_names: RwLock::new(()),
             }),

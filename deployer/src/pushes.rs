@@ -73,6 +73,14 @@ impl Authorizer for GitAuthorizer {
                 Denied::Forbidden { message: format!("this needs a key with the scope {scope}") }
             }
         })?;
+        if let (RepoPath::State, Operation::Write, Some(remote)) =
+            (repo, operation, inner.state.remote())
+        {
+            let url = &remote.config().url;
+            return Err(Denied::Forbidden {
+                message: format!("the state repo is kept at {url}: push there"),
+            });
+        }
         let mut hook_env = Vec::new();
         let (git_dir, hooks_dir) = match repo {
             RepoPath::Hosted(repo) => {

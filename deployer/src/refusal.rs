@@ -168,7 +168,24 @@ impl From<PlanError> for Refusal {
 
 impl From<StateError> for Refusal {
     fn from(error: StateError) -> Self {
-        Self::failure("the state repo could not be read or written", &error)
+        match error {
+            StateError::RemoteDown { .. } => Self::new(
+                "state_remote_unavailable",
+                "The git host that keeps the state repo cannot be reached.",
+                "Look whether your change has arrived, by get_service or a list; if not, try again in a minute. Deployments wait and go on by themselves.",
+            ),
+            StateError::RemoteRefused { said } => Self::new(
+                "state_remote_refused",
+                format!("The git host that keeps the state repo refused the change: {said}."),
+                "Change what it names, or ask an operator: a hook or a rule of a protected branch there decides.",
+            ),
+            StateError::Rewound(_) => Self::new(
+                "state_repo_rewound",
+                "The git host that keeps the state repo has lost commits, so nothing is written on top of what it has.",
+                "An operator runs `inkstone doctor`, then `inkstone state accept` or `inkstone state restore`. Deployments wait.",
+            ),
+            error => Self::failure("the state repo could not be read or written", &error),
+        }
     }
 }
 

@@ -36,6 +36,11 @@ pub(super) fn look(data: &DataDir, checks: &mut Vec<Check>) -> Option<StateRepo>
             return None;
         }
     };
+    // One that cannot be read has a check of its own.
+    let state = match data.remote() {
+        Ok(Some(remote)) => state.with_remote(remote),
+        _ => state,
+    };
     let look: [(&'static str, Look); 4] = [
         (name, contents),
         ("signing key", signing_key),
@@ -95,7 +100,12 @@ fn live(name: &'static str, _: &DataDir, state: &StateRepo) -> Result<Check, Sta
     let more = if rest > 0 { format!("\nand {rest} more") } else { String::new() };
     let found = format!("{head}\n{}{more}", told.join("\n"));
     let advice = findings.first().map(|finding| finding.rule.advice()).unwrap_or_default();
-    Ok(Check::fail(name, found, format!("push a fix or a revert to main. {advice}")))
+    let way = if state.remote().is_some() {
+        "force-push main there without these commits, or `inkstone state restore` puts it back to live."
+    } else {
+        "push a fix or a revert to main."
+    };
+    Ok(Check::fail(name, found, format!("{way} {advice}")))
 }
 
 /// Whether the identities open what is sealed, and are among those to whom it is sealed from now on.

@@ -1,5 +1,6 @@
 //! What can go wrong with the state repo.
 
+use crate::remote::Rewound;
 use std::path::PathBuf;
 
 /// Why the state repo could not be read or written.
@@ -71,6 +72,21 @@ pub enum StateError {
         /// What is wrong.
         reason: String,
     },
+    /// The remote does not answer, or fails. Whether what was being pushed has arrived is not known.
+    #[error("the state repo's remote fails: {why}")]
+    RemoteDown {
+        /// What it, or git, said.
+        why: String,
+    },
+    /// The remote does not want what was pushed.
+    #[error("the state repo's remote refused the push: {said}")]
+    RemoteRefused {
+        /// What it said.
+        said: String,
+    },
+    /// The remote has lost commits, so nothing is written on top of what it has.
+    #[error("the state repo's remote was rewound: {0}")]
+    Rewound(Box<Rewound>),
     /// What a change builds on is not there.
     #[error("{0}")]
     Absent(String),

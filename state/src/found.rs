@@ -1,9 +1,10 @@
-//! Founding a state repo: from nothing to a first signed commit.
+//! Founding a state repo: from nothing to a first signed commit, or from another host to a copy.
 
 use crate::message::{Action, Actor, Message, Tool};
 use crate::objects::{Objects, Overlay};
 use crate::plan::{template_files, write};
 use crate::refs::{LIVE, MAIN, Refs};
+use crate::remote::{Remote, RemoteConfig};
 use crate::sync::{sync, sync_all, write_objects};
 use crate::{Edit, Signer, StateError, StateRepo, commit, files};
 use inkstone_renderer::TemplateSet;
@@ -43,6 +44,37 @@ pub fn found(
     actor: Actor,
     now: Timestamp,
 ) -> Result<StateRepo, StateError> {
+    in_place(git_dir, |staging| make(staging, founding, &signer, actor, now).map(Some))?;
+    StateRepo::open(git_dir, signer)
+}
+
+/// Copies a state repo from another host to `git_dir`, which must not exist. `false`: there is none yet.
+/// What is copied is taken as it is: its `live` passed the checks where it was written.
+pub fn copy(git_dir: &Path, from: &RemoteConfig) -> Result<bool, StateError> {
+    let copied = in_place(git_dir, |staging| {
+        init(staging)?;
+        let remote = Remote::new(staging, from.clone());
+        let there = remote.fetch()?;
+        let (main, live) = match (there.main, there.live) {
+            (None, None) => return Ok(None),
+            (Some(main), Some(live)) => (main, live),
+            _ => {
+                let why = format!("{} has one of main and live: push both, or none", from.url);
+                return Err(StateError::Absent(why));
+            }
+        };
+        let refs = Refs::open(staging)?;
+        refs.create(&[MAIN], main)?;
+        refs.create(&[LIVE], live).map(Some)
+    })?;
+    Ok(copied.is_some())
+}
+
+/// Makes a repo beside `git_dir` and moves it into place whole; nothing where `make` returns `None`.
+fn in_place<T>(
+    git_dir: &Path,
+    make: impl FnOnce(&Path) -> Result<Option<T>, StateError>,
+) -> Result<Option<T>, StateError> {
     if git_dir.symlink_metadata().is_ok() {
         let taken = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
         return Err(StateError::io("founding a state repo at", git_dir)(taken));
@@ -53,17 +85,24 @@ pub fn found(
     };
     let staging = git_dir.with_extension("founding");
     // What a founder left who was killed.
-    match std::fs::remove_dir_all(&staging) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(StateError::io("removing", staging)(error));
-        }
-        _ => {}
-    }
-    make(&staging, founding, &signer, actor, now)?;
+    remove(&staging)?;
+    let Some(content) = make(&staging)? else {
+        remove(&staging)?;
+        return Ok(None);
+    };
     sync_all(&staging)?;
     std::fs::rename(&staging, git_dir).map_err(StateError::io("moving into place", git_dir))?;
     sync(parent)?;
-    StateRepo::open(git_dir, signer)
+    Ok(Some(content))
+}
+
+fn remove(staging: &Path) -> Result<(), StateError> {
+    match std::fs::remove_dir_all(staging) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(StateError::io("removing", staging)(error))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn make(
@@ -73,15 +112,7 @@ fn make(
     actor: Actor,
     now: Timestamp,
 ) -> Result<(), StateError> {
-    gix::ThreadSafeRepository::init_opts(
-        git_dir,
-        gix::create::Kind::Bare,
-        gix::create::Options::default(),
-        gix::open::Options::isolated(),
-    )
-    .map_err(StateError::git("founding the repo"))?;
-    let head = git_dir.join("HEAD");
-    std::fs::write(&head, format!("ref: {MAIN}\n")).map_err(StateError::io("writing", head))?;
+    init(git_dir)?;
     let directory = git_dir.join("objects");
     let objects = Objects::open(&[&directory])?;
     let overlay = Overlay::new(&objects);
@@ -90,6 +121,19 @@ fn make(
     let id = commit::write(&overlay, tree, None, &message, signer, now)?;
     write_objects(&objects, &directory, &overlay.into_made())?;
     Refs::open(git_dir)?.create(&[MAIN, LIVE], id)
+}
+
+/// An empty bare repo.
+fn init(git_dir: &Path) -> Result<(), StateError> {
+    gix::ThreadSafeRepository::init_opts(
+        git_dir,
+        gix::create::Kind::Bare,
+        gix::create::Options::default(),
+        gix::open::Options::isolated(),
+    )
+    .map_err(StateError::git("founding the repo"))?;
+    let head = git_dir.join("HEAD");
+    std::fs::write(&head, format!("ref: {MAIN}\n")).map_err(StateError::io("writing", head))
 }
 
 fn first_files(founding: &Founding<'_>, signer: &Signer) -> Result<Vec<Edit>, StateError> {

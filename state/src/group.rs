@@ -32,6 +32,11 @@ impl Batch {
     fn is_awaited(&self) -> bool {
         Arc::strong_count(&self.outcome) > 1
     }
+
+    /// Whether more than one waits for it.
+    pub(crate) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.outcome) > 2
+    }
 }
 
 /// A place in a batch: whether the branches were moved, once that was tried.
@@ -52,6 +57,8 @@ struct Batches {
     open: Option<Batch>,
     /// The head of the batch that is being written.
     writing: Option<ObjectId>,
+    /// Whether everybody is to write alone.
+    apart: bool,
 }
 
 impl Line {
@@ -89,6 +96,9 @@ impl Line {
     pub(crate) fn ended(&self, batch: Batch, written: bool) -> Vec<Made> {
         let mut batches = self.lock();
         batches.writing = None;
+        if written {
+            batches.apart = false;
+        }
         let next = if written { None } else { batches.open.take() };
         let ended = [Some(batch), next].into_iter().flatten();
         ended
@@ -98,6 +108,21 @@ impl Line {
                 batch.made
             })
             .collect()
+    }
+
+    /// The head of the open batch.
+    pub(crate) fn head(&self) -> Option<ObjectId> {
+        self.lock().open.as_ref().map(|batch| batch.head)
+    }
+
+    /// From now on everybody is to write alone, until something was written.
+    pub(crate) fn go_apart(&self) {
+        self.lock().apart = true;
+    }
+
+    /// Whether everybody is to write alone.
+    pub(crate) fn is_apart(&self) -> bool {
+        self.lock().apart
     }
 
     fn lock(&self) -> MutexGuard<'_, Batches> {

@@ -54,7 +54,7 @@ impl Refs {
     }
 
     /// Creates branches that must not exist yet.
-    pub(crate) fn create(&self, names: &[&'static str], id: ObjectId) -> Result<(), StateError> {
+    pub(crate) fn create(&self, names: &[&str], id: ObjectId) -> Result<(), StateError> {
         let edits = names.iter().map(|name| edit(name, id, PreviousValue::MustNotExist));
         self.transact(names, edits.collect::<Result<_, _>>()?)
             .map_err(StateError::git("founding the branches"))

@@ -12,6 +12,7 @@ use crate::history::{commit_id, object_id, read_commit};
 use crate::objects::{Objects, Overlay};
 use crate::push::Reach;
 use crate::refs::{LIVE, MAIN, Move, Refs};
+use crate::remote::{Remote, There};
 use crate::sync::write_objects;
 use crate::{Action, Actor, Message, Proposal, Signer, Snapshot, StateError, Tool, plan};
 use gix::ObjectId;
@@ -24,6 +25,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How often a change is planned anew when somebody else pushed in between.
 const MAX_TRIES: usize = 20;
+/// The same where the branches are on another host: a try takes a moment there, others' pushes too.
+const MAX_TRIES_THERE: usize = 60;
 /// Who renders what follows from somebody else's commit.
 const FOLLOWER: &str = "inkstone";
 /// The file that writers of the repo lock in turn. The system unlocks it when a process ends, however
@@ -33,8 +36,8 @@ const TURN_FILE: &str = "inkstone.lock";
 /// A state repo that this process reads and may write.
 pub struct StateRepo {
     git_dir: PathBuf,
-    refs: Refs,
-    objects: Arc<Objects>,
+    pub(crate) refs: Refs,
+    pub(crate) objects: Arc<Objects>,
     signer: Signer,
     /// What this process is about to write.
     line: Line,
@@ -42,10 +45,12 @@ pub struct StateRepo {
     /// Held while a batch is written, so that writers, of this process and of others, take turns instead
     /// of losing races against each other.
     turn: Mutex<File>,
+    /// Where the branches are kept, if that is not here.
+    pub(crate) remote: Option<Remote>,
 }
 
 /// The right to write; over when dropped.
-struct Turn<'a>(MutexGuard<'a, File>);
+pub(crate) struct Turn<'a>(MutexGuard<'a, File>);
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
@@ -80,7 +85,7 @@ pub enum CommitError<E> {
     #[error(transparent)]
     State(#[from] StateError),
     /// Somebody else kept pushing in between.
-    #[error("the state repo was too busy: {MAX_TRIES} tries lost the race against other writers")]
+    #[error("the state repo was too busy: every try lost the race against other writers")]
     Busy,
     /// The change itself breaks a law: a mistake of the planner's.
     #[error("the change was not committed because it breaks a law of the state repo")]
@@ -102,6 +107,7 @@ impl StateRepo {
             line: Line::default(),
             courtesy: Courtesy::default(),
             turn: Mutex::new(File::create(&path).map_err(StateError::io("creating", path))?),
+            remote: None,
         };
         this.main()?.inkstone()?;
         Ok(this)
@@ -158,11 +164,14 @@ impl StateRepo {
         now: Timestamp,
         plan: impl Fn(&Snapshot) -> Result<Option<Proposal>, E>,
     ) -> Result<Committed, CommitError<E>> {
-        for attempt in 0..MAX_TRIES {
+        let tries = if self.remote.is_some() { MAX_TRIES_THERE } else { MAX_TRIES };
+        for attempt in 0..tries {
             // What is planned while somebody pushes would be in vain.
             self.courtesy.wait();
+            self.ready()?;
             // Who has lost a race plans while nobody else of Inkstone can write.
-            let early = if attempt > 0 { Some(self.turn()?) } else { None };
+            let apart = attempt > 0 || self.line.is_apart();
+            let early = if apart { Some(self.turn()?) } else { None };
             let (ticket, planned) = self.line.plan(
                 || self.caught_up(now),
                 |batch| match self.plan_into(batch, now, &plan) {
@@ -269,22 +278,41 @@ impl StateRepo {
     }
 
     /// Waits for the batch of `ticket`, or writes it. `false`: somebody else moved the branches.
-    fn write(&self, _: &Turn<'_>, ticket: &Ticket) -> Result<bool, StateError> {
+    fn write(&self, turn: &Turn<'_>, ticket: &Ticket) -> Result<bool, StateError> {
         if let Some(outcome) = ticket.outcome() {
             return Ok(outcome);
         }
         self.courtesy.wait();
+        if let Some(remote) = &self.remote
+            && self.line.head().is_some_and(|head| remote.there() != There::at(head))
+        {
+            // Whoever comes until then shares the push.
+            remote.pace();
+        }
         let Some(batch) = self.line.close() else { return Ok(false) };
-        let written = self.put(&batch);
+        let is_shared = batch.is_shared();
+        let written = self.put(turn, &batch);
         for made in self.line.ended(batch, matches!(written, Ok(true))) {
             self.objects.forget(made.keys());
         }
-        Ok(written? && ticket.outcome() == Some(true))
+        match written {
+            // One of them is not wanted there: each for itself, so that the others are taken.
+            Err(StateError::RemoteRefused { .. }) if is_shared => {
+                self.line.go_apart();
+                Ok(false)
+            }
+            written => Ok(written? && ticket.outcome() == Some(true)),
+        }
     }
 
-    /// Puts a batch on disk and moves the branches.
-    fn put(&self, batch: &Batch) -> Result<bool, StateError> {
+    /// Puts a batch on disk and moves the branches: first there where they are kept.
+    fn put(&self, turn: &Turn<'_>, batch: &Batch) -> Result<bool, StateError> {
         write_objects(&self.objects, &self.git_dir.join("objects"), &batch.made)?;
+        if let Some(remote) = &self.remote
+            && !self.send(turn, remote, batch)?
+        {
+            return Ok(false);
+        }
         let Heads { main, live } = batch.from;
         let moves: Vec<Move> = [(MAIN, main), (LIVE, live)]
             .into_iter()
@@ -294,7 +322,7 @@ impl StateRepo {
         if moves.is_empty() { Ok(self.heads()? == batch.from) } else { self.refs.advance(&moves) }
     }
 
-    fn turn(&self) -> Result<Turn<'_>, StateError> {
+    pub(crate) fn turn(&self) -> Result<Turn<'_>, StateError> {
         let file = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         file.lock().map_err(StateError::io("locking", self.git_dir.join(TURN_FILE)))?;
         Ok(Turn(file))

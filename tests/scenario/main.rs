@@ -29,6 +29,7 @@ mod lookalikes;
 mod main_job;
 mod operators;
 mod quotas;
+mod remotes;
 mod removals;
 mod rollbacks;
 mod sticks;

@@ -38,6 +38,10 @@ impl Job {
 
     /// From what an earlier worker may have left to the end, or until it must stop.
     pub(super) async fn attempt(&self, stop: &CancellationToken) -> Ended {
+        // What was on its way there is known only after a look.
+        if let Some(refusal) = self.deployer.remote_holds() {
+            return Ended::Waits(refusal);
+        }
         if self.deployment.attempts > 1 {
             match self.committed_before().await {
                 Ok(Some(outcome)) => return Ended::With(outcome),
@@ -88,6 +92,10 @@ impl Job {
                     suggestion: refusal.suggestion,
                 })
             }
+            Err(NoCommit::Refused(refusal)) if self.deployer.passes(&refusal) => {
+                self.log(&format!("waits: {refusal}")).await;
+                Ended::Waits(refusal)
+            }
             Err(NoCommit::Refused(refusal)) => {
                 self.log(&format!("failed: {refusal}")).await;
                 failed(refusal)
@@ -131,7 +139,7 @@ impl Job {
     }
 
     /// What an earlier worker committed and could not write down.
-    async fn committed_before(&self) -> Result<Option<Outcome>, Refusal> {
+    pub(super) async fn committed_before(&self) -> Result<Option<Outcome>, Refusal> {
         let deployment = self.deployment.clone();
         self.deployer
             .with_state(move |state| {
@@ -208,6 +216,16 @@ impl Job {
         if let Err(error) = store.append_log(&self.deployment.id, &lines, now_ms()).await {
             tracing::error!(%error, "a log line was lost");
         }
+    }
+
+    /// Back into the queue until the remote of the state repo takes commits again.
+    pub(super) async fn wait_for_remote(&self, refusal: &Refusal) -> Result<(), StoreError> {
+        let Deployment { id, service, .. } = &self.deployment;
+        let why = &refusal.message;
+        tracing::info!(deployment = %id, %service, why, "waits");
+        self.deployer.inner.store.hold(id, &self.owner, why, now_ms()).await?;
+        self.deployer.inner.waits_for_remote.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Back into the queue until the hold is lifted.

@@ -6,7 +6,7 @@
 mod job;
 mod release;
 
-use crate::{Deployer, now_ms};
+use crate::{Deployer, Refusal, now_ms};
 use inkstone_spec::Hold;
 use inkstone_store::{Deployment, Finish, Outcome};
 use job::Job;
@@ -81,6 +81,7 @@ impl Deployer {
             }
             Ended::GiveBack => store.release(owner, now_ms()).await.map(drop),
             Ended::Held(hold) => job.put_back(&hold).await,
+            Ended::Waits(why) => job.wait_for_remote(&why).await,
             Ended::Lost => Ok(()),
         };
         if let Err(error) = finished {
@@ -97,6 +98,8 @@ enum Ended {
     GiveBack,
     /// Its service is on hold: it waits until that is lifted.
     Held(Hold),
+    /// The remote of the state repo takes no commit: it waits until that does.
+    Waits(Refusal),
     /// Somebody else has it.
     Lost,
 }

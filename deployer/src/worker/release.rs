@@ -7,7 +7,7 @@ use crate::undone::{Look, Wanted};
 use inkstone_builder::BuiltImage;
 use inkstone_spec::{CommitId, Hold, Release, RepoRef};
 use inkstone_state::{Action, Message, Proposal, ServiceFiles, Snapshot, StateError, Tool, plan};
-use inkstone_store::Deployment;
+use inkstone_store::{Deployment, Outcome};
 use std::sync::Arc;
 
 /// How often it is looked again at what was undone because the service changed in between.
@@ -74,7 +74,12 @@ impl Job {
                 })
                 .await?;
             match committed.map_err(Refusal::or_reason::<NotPlanned>) {
-                Ok(committed) => return Ok(committed.commit),
+                Ok(committed) if committed.changed => return Ok(committed.commit),
+                // It was there: cut off after it had arrived.
+                Ok(committed) => match self.committed_before().await? {
+                    Some(Outcome::Committed { state_commit, .. }) => return Ok(state_commit),
+                    _ => return Ok(committed.commit),
+                },
                 Err(NotPlanned::LookAgain) => {}
                 Err(NotPlanned::NoCommit(reason)) => return Err(reason),
             }

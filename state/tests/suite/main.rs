@@ -28,6 +28,8 @@ mod pushes;
 #[cfg(test)]
 mod races;
 #[cfg(test)]
+mod remotes;
+#[cfg(test)]
 mod reverts;
 #[cfg(test)]
 mod signatures;

@@ -6,7 +6,7 @@ mod server;
 
 pub(crate) use git::{Git, as_operator};
 pub(crate) use mcp::Mcp;
-pub(crate) use server::{Server, binary};
+pub(crate) use server::{Server, binary, text};
 
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -42,7 +42,12 @@ pub(crate) struct World {
 impl World {
     /// A server with a repo `site` that has one commit.
     pub(crate) fn new() -> Self {
-        Self::of(Server::start())
+        Self::with(&[])
+    }
+
+    /// The same, with environment variables of the server.
+    pub(crate) fn with(env: &[(&str, &str)]) -> Self {
+        Self::of(Server::start_with(env))
     }
 
     /// The same, on a server that runs.

@@ -23,8 +23,15 @@ const ON_A_SMALL_DISK: &str = r#"mount -t tmpfs -o size=48m none "$0" && exec "$
 
 impl Server {
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same, with environment variables.
+    pub(crate) fn start_with(env: &[(&str, &str)]) -> Self {
         let folder = tempfile::Builder::new().prefix("inkstone-test-").tempdir().unwrap();
-        Self::spawned(folder, binary(), false)
+        let mut program = binary();
+        program.envs(env.iter().copied());
+        Self::spawned(folder, program, false)
     }
 
     /// One whose data directory is on a disk of 48 MiB that ends with it.
@@ -80,6 +87,11 @@ impl Server {
     /// Drops what the log said so far.
     pub(crate) fn forget_log(&self) {
         while self.log.try_recv().is_ok() {}
+    }
+
+    /// What the log said since it was last looked at.
+    pub(crate) fn log_so_far(&self) -> String {
+        self.log.try_iter().collect::<Vec<_>>().join("\n")
     }
 
     /// Ends the process as a power cut would.

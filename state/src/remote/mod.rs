@@ -1,0 +1,273 @@
+//! The other host: what its branches are, how they are moved, and how it stands.
+//!
+//! Everything goes through the git binary, in processes of their own with a deadline each.
+
+mod compare;
+mod process;
+mod said;
+mod standing;
+mod url;
+
+pub use standing::{Branch, Down, Rewound, Standing};
+pub use url::{NotARemote, RemoteUrl};
+
+use crate::StateError;
+use crate::refs::{LIVE, MAIN};
+use gix::ObjectId;
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use process::{Ended, run};
+use said::Pushed;
+use serde::{Deserialize, Serialize};
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long the remote may take to say where its branches are.
+const LOOK_TIME: Duration = Duration::from_secs(15);
+/// How long a push may take.
+const PUSH_TIME: Duration = Duration::from_secs(30);
+/// How long a fetch may take: the first one brings everything.
+const FETCH_TIME: Duration = Duration::from_mins(5);
+/// How many pushes may follow each other at once where there is a limit.
+const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
+/// Where git writes what it has fetched.
+const FETCHED: &str = "FETCH_HEAD";
+/// What git says where a branch is to be fetched that is not there.
+const NO_SUCH_REF: &str = "couldn't find remote ref";
+
+/// What a remote is reached with.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RemoteConfig {
+    /// Where it is.
+    pub url: RemoteUrl,
+    /// A file in the format of git-credential-store(1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<PathBuf>,
+    /// How many pushes it takes in a minute; `None`: as many as there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pushes_per_minute: Option<NonZeroU32>,
+}
+
+/// Where the branches of the remote are; `None`: it has no such branch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct There {
+    pub(crate) main: Option<ObjectId>,
+    pub(crate) live: Option<ObjectId>,
+}
+
+impl There {
+    /// Both branches at one commit.
+    pub(crate) fn at(head: ObjectId) -> Self {
+        Self { main: Some(head), live: Some(head) }
+    }
+}
+
+/// A state repo's remote.
+pub struct Remote {
+    config: RemoteConfig,
+    git_dir: PathBuf,
+    pace: Option<DefaultDirectRateLimiter>,
+    seen: Mutex<Seen>,
+}
+
+struct Seen {
+    standing: Standing,
+    /// What it is known to have, since it was last looked at or took a push.
+    there: There,
+    /// What it said about a push that it did not want, until it takes one.
+    refused: Option<String>,
+}
+
+/// How the remote stands, for whoever watches over it.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// How things stand.
+    pub standing: Standing,
+    /// What it said about a push that it did not want, until it takes one.
+    pub refused: Option<String>,
+}
+
+impl Remote {
+    /// The remote of the repo at `git_dir`; nothing is asked of it yet.
+    pub(crate) fn new(git_dir: &Path, config: RemoteConfig) -> Self {
+        let pace = config
+            .pushes_per_minute
+            .map(|many| RateLimiter::direct(Quota::per_minute(many).allow_burst(BURST.min(many))));
+        let seen = Seen { standing: Standing::Unseen, there: There::default(), refused: None };
+        Self { config, git_dir: git_dir.to_owned(), pace, seen: Mutex::new(seen) }
+    }
+
+    /// What it is reached with.
+    pub fn config(&self) -> &RemoteConfig {
+        &self.config
+    }
+
+    /// How it stands.
+    pub fn report(&self) -> Report {
+        let seen = self.seen();
+        Report { standing: seen.standing.clone(), refused: seen.refused.clone() }
+    }
+
+    /// How long to leave it alone after it failed.
+    pub fn pause(&self) -> Duration {
+        match &self.seen().standing {
+            Standing::Down(down) => down.next_try.saturating_duration_since(Instant::now()),
+            _ => Duration::ZERO,
+        }
+    }
+
+    pub(crate) fn is_unseen(&self) -> bool {
+        matches!(self.seen().standing, Standing::Unseen)
+    }
+
+    /// Whether it can be written to, as far as is known.
+    pub(crate) fn ready(&self) -> Result<(), StateError> {
+        self.seen().standing.error().map_or(Ok(()), Err)
+    }
+
+    /// What it is known to have.
+    pub(crate) fn there(&self) -> There {
+        self.seen().there
+    }
+
+    /// It answered, and all is well.
+    pub(crate) fn is_up(&self, there: There) {
+        let mut seen = self.seen();
+        seen.there = there;
+        seen.standing = Standing::Up;
+    }
+
+    pub(crate) fn is_rewound(&self, there: There, rewound: Rewound) -> StateError {
+        let mut seen = self.seen();
+        seen.there = there;
+        seen.standing = Standing::Rewound(rewound.clone());
+        StateError::Rewound(Box::new(rewound))
+    }
+
+    /// It failed: nobody but who watches over it tries again.
+    fn failed(&self, why: String) -> StateError {
+        let mut seen = self.seen();
+        seen.standing = seen.standing.failed(why.clone());
+        StateError::RemoteDown { why }
+    }
+
+    pub(crate) fn refused(&self, said: String) -> StateError {
+        self.seen().refused = Some(said.clone());
+        StateError::RemoteRefused { said }
+    }
+
+    /// Asks where the branches are.
+    pub(crate) fn ask(&self) -> Result<There, StateError> {
+        let mut command = self.command();
+        command.args([
+            "ls-remote",
+            "--quiet",
+            "--refs",
+            "--",
+            self.config.url.as_str(),
+            MAIN,
+            LIVE,
+        ]);
+        let ended = self.well(command, LOOK_TIME)?;
+        let mut there = There::default();
+        for line in ended.stdout.lines() {
+            let Some((id, name)) = line.split_once('\t') else { continue };
+            let id = ObjectId::from_hex(id.as_bytes()).ok();
+            match name {
+                MAIN => there.main = id,
+                LIVE => there.live = id,
+                _ => {}
+            }
+        }
+        Ok(there)
+    }
+
+    /// Brings the branches that the remote has, with all that they need, and says where they are.
+    pub(crate) fn fetch(&self) -> Result<There, StateError> {
+        match self.take(&[MAIN, LIVE])? {
+            Some(there) => Ok(there),
+            None => match self.ask()? {
+                There { main: Some(_), live: None } => Ok(self.take(&[MAIN])?.unwrap_or_default()),
+                There { main: None, live: Some(_) } => Ok(self.take(&[LIVE])?.unwrap_or_default()),
+                // There is nothing to bring, or it was only just made and the next look brings it.
+                _ => Ok(There::default()),
+            },
+        }
+    }
+
+    /// Brings some branches; `None` where one of them is not there.
+    fn take(&self, names: &[&str]) -> Result<Option<There>, StateError> {
+        let mut command = self.command();
+        command.args(["fetch", "--quiet", "--no-tags", "--no-auto-gc", "--no-recurse-submodules"]);
+        command.args(["--", self.config.url.as_str()]).args(names);
+        let ended = run(command, FETCH_TIME).map_err(|why| self.failed(why))?;
+        if ended.code != Some(0) {
+            if ended.stderr.contains(NO_SUCH_REF) {
+                return Ok(None);
+            }
+            return Err(self.failed(said::why(&ended.stderr)));
+        }
+        let path = self.git_dir.join(FETCHED);
+        let fetched = std::fs::read_to_string(&path).map_err(StateError::io("reading", path))?;
+        let mut there = There::default();
+        // A line for each branch, in the order in which they were asked for.
+        for (line, name) in fetched.lines().zip(names) {
+            let id = line.split('\t').next().unwrap_or_default();
+            let id = ObjectId::from_hex(id.as_bytes()).ok();
+            if *name == MAIN { there.main = id } else { there.live = id }
+        }
+        Ok(Some(there))
+    }
+
+    /// Moves the branches from where they are to be now to `to`, both or none. `Some`: what the remote has
+    /// against it.
+    pub(crate) fn push(&self, from: There, to: There) -> Result<Option<String>, StateError> {
+        let mut command = self.command();
+        command.args(["push", "--porcelain", "--atomic", "--no-verify"]);
+        let mut moves = Vec::new();
+        for (name, from, to) in [(MAIN, from.main, to.main), (LIVE, from.live, to.live)] {
+            let from = from.map(|id| id.to_string()).unwrap_or_default();
+            command.arg(format!("--force-with-lease={name}:{from}"));
+            moves.extend(to.map(|to| format!("{to}:{name}")));
+        }
+        command.args(["--", self.config.url.as_str()]).args(moves);
+        match run(command, PUSH_TIME).map(|ended| said::pushed(&ended)) {
+            Ok(Pushed::Accepted) => {
+                self.seen().refused = None;
+                self.is_up(to);
+                Ok(None)
+            }
+            Ok(Pushed::Rejected(said)) => Ok(Some(said)),
+            Ok(Pushed::Unknown(why)) | Err(why) => Err(self.failed(why)),
+        }
+    }
+
+    /// Waits until one more push is within what the host takes.
+    pub(crate) fn pace(&self) {
+        let Some(pace) = &self.pace else { return };
+        while let Err(early) = pace.check() {
+            std::thread::sleep(early.wait_time_from(DefaultClock::default().now()));
+        }
+    }
+
+    fn command(&self) -> Command {
+        process::remote(&self.git_dir, &self.config.url, self.config.credentials.as_deref())
+    }
+
+    /// Runs a command that speaks with the remote and must do well.
+    fn well(&self, command: Command, time: Duration) -> Result<Ended, StateError> {
+        match run(command, time) {
+            Ok(ended) if ended.code == Some(0) => Ok(ended),
+            Ok(ended) => Err(self.failed(said::why(&ended.stderr))),
+            Err(why) => Err(self.failed(why)),
+        }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

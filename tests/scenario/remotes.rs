@@ -1,0 +1,343 @@
+//! The state repo on another git host: one that is in use, slow, broken, unwilling or forgetful.
+
+use crate::harness::{Git, Mcp, Server, World, text, wait_for};
+use serde_json::{Value, json};
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+const REMOTE: &str = "INKSTONE_STATE_REMOTE";
+
+/// A bare repo that the real git serves by path.
+struct Bare(Git);
+
+impl Bare {
+    fn new() -> (tempfile::TempDir, Self) {
+        let folder = tempfile::Builder::new().prefix("inkstone-remote-").tempdir().unwrap();
+        let git = Git::init(&folder.path().join("unused"));
+        let path = folder.path().join("state.git");
+        git.run(&["init", "--quiet", "--bare", "--initial-branch=main", path.to_str().unwrap()]);
+        (folder, Self(Git::at(&path)))
+    }
+
+    fn url(&self) -> String {
+        format!("file://{}", self.0.path().display())
+    }
+
+    fn head(&self, branch: &str) -> String {
+        self.0.run(&["rev-parse", branch]).trim().to_owned()
+    }
+
+    fn deploys(&self) -> Vec<String> {
+        self.0.lines(&["log", "--format=%s", "--grep=Inkstone-Action: deploy", "main"])
+    }
+
+    /// Has the host run a script before it takes a push; `None`: it takes everything.
+    fn hook(&self, script: Option<&str>) {
+        let hook = self.0.path().join("hooks/pre-receive");
+        match script {
+            None => std::fs::remove_file(hook).unwrap(),
+            Some(script) => {
+                std::fs::write(&hook, format!("#!/bin/sh\n{script}\n")).unwrap();
+                std::fs::set_permissions(&hook, PermissionsExt::from_mode(0o755)).unwrap();
+            }
+        }
+    }
+}
+
+/// What the site's newest deployment says that waits.
+fn waits(world: &mut World, says: &str) -> Value {
+    wait_for("a deployment that waits", || {
+        let deployment = world.service()["deployment"].clone();
+        assert_ne!(deployment["status"], "failed", "{deployment}");
+        let waits = deployment["status"] == "queued"
+            && deployment["step"].as_str().is_some_and(|step| step.contains(says));
+        waits.then_some(deployment)
+    })
+}
+
+fn doctor(server: &Server) -> Value {
+    let output = server.inkstone(&["doctor", "--json"]);
+    let found: Value = serde_json::from_str(&text(&output.stdout)).unwrap();
+    let checks = found["checks"].as_array().unwrap();
+    checks.iter().find(|check| check["check"] == "state remote").unwrap().clone()
+}
+
+#[test]
+fn a_rival_on_another_server_who_pushes_all_the_time_costs_no_deploy() {
+    // The host is an Inkstone too: a git server with users and passwords.
+    let host = World::new();
+    let made = Mcp::connect(&host.server).ok("create_repo", json!({"name": "state"}));
+    let with_token = made["git_remote"].as_str().unwrap().to_owned();
+    let (scheme, rest) = with_token.split_once("://").unwrap();
+    let (_, address) = rest.split_once('@').unwrap();
+    let credentials = host.server.folder().join("credentials of the host");
+    std::fs::write(
+        &credentials,
+        format!("{}\n", with_token.split_inclusive('/').take(3).collect::<String>()),
+    )
+    .unwrap();
+    let url = format!("{scheme}://{address}");
+    let mut world = World::with(&[
+        (REMOTE, &url),
+        ("INKSTONE_STATE_REMOTE_CREDENTIALS", credentials.to_str().unwrap()),
+    ]);
+    world.agent.ok("create_service", json!({"name": "site", "repo": "site"}));
+    world.wait_for_head();
+    let kept = std::fs::read_to_string(world.server.data().join("state-remote.toml")).unwrap();
+    assert!(kept.contains(&url), "{kept}");
+
+    let rival = Git::clone(&with_token, &world.server.folder().join("rival"));
+    let done = AtomicBool::new(false);
+    let pushed = std::thread::scope(|scope| {
+        let rival = scope.spawn(|| {
+            let mut pushed = 0;
+            while !done.load(Ordering::Relaxed) {
+                rival.commit_empty(&format!("rival {pushed}"));
+                loop {
+                    rival.run(&["pull", "--quiet", "--rebase", "origin", "main"]);
+                    if rival.try_run(&["push", "--quiet", "origin", "HEAD:main"]).status.success() {
+                        break;
+                    }
+                }
+                pushed += 1;
+            }
+            pushed
+        });
+        let deployed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            world.push("in between");
+            world.wait_for_head();
+        }));
+        done.store(true, Ordering::Relaxed);
+        let pushed = rival.join().unwrap();
+        deployed.unwrap();
+        pushed
+    });
+    assert!(pushed > 0);
+    rival.run(&["fetch", "--quiet"]);
+    wait_for("the rival's last push to be live", || {
+        rival.run(&["fetch", "--quiet"]);
+        let heads = rival.lines(&["rev-parse", "origin/main", "origin/live"]);
+        (heads[0] == heads[1]).then_some(())
+    });
+    let log = |grep: &str| rival.lines(&["log", "--format=%s", grep, "origin/main"]).len();
+    assert_eq!(log("--grep=^rival "), pushed);
+    assert_eq!(log("--grep=Inkstone-Action: deploy"), 2);
+    assert_eq!(doctor(&world.server)["status"], "ok");
+    let said = world.server.clone_state("reader").refused(&["push", "origin", "HEAD:main"]);
+    assert!(said.contains(&url), "{said}");
+}
+
+#[test]
+fn what_a_host_refuses_waits_and_says_why_until_it_is_taken() {
+    let (_folder, bare) = Bare::new();
+    let mut world = World::with(&[(REMOTE, &bare.url())]);
+    world.agent.ok("create_service", json!({"name": "site", "repo": "site"}));
+    world.wait_for_head();
+    bare.hook(Some("echo 'frozen until Monday'; exit 1"));
+    let error = world.agent.refused("create_project", json!({"name": "shop"}));
+    assert_eq!(error["code"], "state_remote_refused");
+    assert!(error["message"].as_str().unwrap().contains("frozen until Monday"), "{error}");
+    world.push("two");
+    let waiting = waits(&mut world, "frozen until Monday");
+    assert!(
+        world.server.get("/metrics").contains("inkstone_state_remote{standing=\"refusing\"} 1")
+    );
+    bare.hook(None);
+    // Any change that is taken shows that the host is willing again.
+    world.agent.ok("create_project", json!({"name": "shop"}));
+    let done = world.wait_for_head();
+    assert_eq!(done["deployment"]["id"], waiting["id"]);
+    assert_eq!(bare.deploys().len(), 2);
+    // Commands beside the server write there too.
+    world.server.inkstone_ok(&["workspace", "add", "acme"]);
+    assert!(bare.0.run(&["log", "--format=%s", "live"]).contains("acme"));
+}
+
+#[test]
+fn what_a_remote_lost_stops_writing_until_one_command_resolves_it() {
+    let (_folder, bare) = Bare::new();
+    let mut world = World::with(&[(REMOTE, &bare.url())]);
+    world.agent.ok("create_service", json!({"name": "site", "repo": "site"}));
+    world.wait_for_head();
+    for (command, deploys) in [("restore", 3), ("accept", 3)] {
+        world.push(&format!("before {command}"));
+        world.wait_for_head();
+        let had = bare.head("main");
+        for branch in ["main", "live"] {
+            bare.0.run(&["update-ref", &format!("refs/heads/{branch}"), &format!("{had}~1")]);
+        }
+        let told = world.server.wait_for_log("lost by the remote");
+        assert!(told.contains(&had), "{told}");
+        let error = world.agent.refused("create_project", json!({"name": command}));
+        assert_eq!(error["code"], "state_repo_rewound");
+        let check = doctor(&world.server);
+        assert_eq!(check["status"], "fail");
+        assert!(check["found"].as_str().unwrap().contains(&had), "{check}");
+        world.push(&format!("during {command}"));
+        waits(&mut world, "lost commits");
+        assert!(world.server.get("/metrics").contains("{standing=\"rewound\"} 1"));
+        let said = world.server.inkstone_ok(&["state", command]);
+        assert_eq!(said.contains(&had), command == "accept", "{said}");
+        world.wait_for_head();
+        let log = bare.deploys();
+        assert_eq!(log.len(), deploys + usize::from(command == "accept"), "{log:?}");
+        let history = world.agent.ok("get_service_history", json!({"name": "site"}));
+        let commits = history["entries"].as_array().unwrap();
+        let is_there = commits.iter().any(|entry| entry["commit"] == had.as_str());
+        assert_eq!(is_there, command == "restore", "{history}");
+    }
+}
+
+/// How the host behind a [`Gate`] behaves.
+#[derive(Clone, Copy)]
+enum Mood {
+    Fine,
+    Silent,
+    Broken,
+}
+
+/// Stands before a git server, and behaves as badly as it is told.
+struct Gate {
+    url: String,
+    mood: Arc<AtomicU8>,
+}
+
+impl Gate {
+    fn before(host: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = listener.local_addr().unwrap().to_string();
+        let mood = Arc::new(AtomicU8::new(Mood::Fine as u8));
+        let (host, now) = (host.to_owned(), Arc::clone(&mood));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let (host, now) = (host.clone(), Arc::clone(&now));
+                std::thread::spawn(move || pass(stream, &host, now.load(Ordering::Relaxed)));
+            }
+        });
+        Self { url, mood }
+    }
+
+    fn is(&self, mood: Mood) {
+        self.mood.store(mood as u8, Ordering::Relaxed);
+    }
+}
+
+/// One connection: whoever hangs up ends it.
+fn pass(mut client: TcpStream, host: &str, mood: u8) {
+    let mut start = [0; 1024];
+    match mood {
+        mood if mood == Mood::Silent as u8 => {
+            while client.read(&mut start).is_ok_and(|read| read > 0) {}
+        }
+        mood if mood == Mood::Broken as u8 => {
+            let _ = client.read(&mut start);
+            let answer = "HTTP/1.1 500 Oops\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+            let _ = client.write_all(answer.as_bytes());
+        }
+        _ => {
+            let mut server = TcpStream::connect(host).unwrap();
+            let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            let there = std::thread::spawn(move || {
+                let _ = std::io::copy(&mut from, &mut to);
+                let _ = to.shutdown(std::net::Shutdown::Write);
+            });
+            let _ = std::io::copy(&mut server, &mut client);
+            let _ = client.shutdown(std::net::Shutdown::Both);
+            there.join().unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_host_that_hangs_or_fails_delays_deploys_and_loses_none() {
+    let host = World::new();
+    let made = Mcp::connect(&host.server).ok("create_repo", json!({"name": "state"}));
+    let with_token = made["git_remote"].as_str().unwrap();
+    let address = host.server.url.strip_prefix("http://").unwrap();
+    let gate = Gate::before(address);
+    // The gate asks for the same credentials as the host behind it.
+    let credentials: PathBuf = host.server.folder().join("credentials");
+    let user = with_token.split_once("://").unwrap().1.split_once('@').unwrap().0;
+    std::fs::write(&credentials, format!("http://{user}@{}\n", gate.url)).unwrap();
+    let mut world = World::with(&[
+        (REMOTE, &format!("http://{}/git/main/state.git", gate.url)),
+        ("INKSTONE_STATE_REMOTE_CREDENTIALS", credentials.to_str().unwrap()),
+    ]);
+    world.agent.ok("create_service", json!({"name": "site", "repo": "site"}));
+    world.wait_for_head();
+    for (round, mood) in [Mood::Broken, Mood::Silent].into_iter().enumerate() {
+        world.server.forget_log();
+        gate.is(mood);
+        world.server.wait_for_log("the remote of the state repo fails");
+        let error = world.agent.refused("create_project", json!({"name": "shop"}));
+        assert_eq!(error["code"], "state_remote_unavailable");
+        // Reading goes on.
+        world.agent.ok("list_services", json!({}));
+        world.push(&format!("round {round}"));
+        let waiting = waits(&mut world, "cannot be reached");
+        assert!(world.server.get("/metrics").contains("{standing=\"down\"} 1"));
+        gate.is(Mood::Fine);
+        let done = world.wait_for_head();
+        assert_eq!(done["deployment"]["id"], waiting["id"]);
+    }
+    let log = world.server.log_so_far();
+    assert!(!log.contains(user.split_once(':').unwrap().1), "a credential in the log");
+}
+
+#[test]
+fn a_kill_between_commit_push_and_database_ends_in_exactly_one_commit() {
+    let (_folder, bare) = Bare::new();
+    let mut world = World::with(&[(REMOTE, &bare.url())]);
+    world.agent.ok("create_service", json!({"name": "site", "repo": "site"}));
+    world.wait_for_head();
+    let flag = world.server.folder().join("pushed");
+    // The host takes the push before the server hears of it, or never hears of it at all.
+    for (round, script) in
+        ["touch FLAG; sleep 1; exit 1", "touch FLAG; sleep 1", "touch FLAG"].into_iter().enumerate()
+    {
+        bare.hook(Some(&script.replace("FLAG", flag.to_str().unwrap())));
+        world.push(&format!("round {round}"));
+        wait_for("the push to the host", || flag.exists().then_some(()));
+        world.server.kill();
+        bare.hook(None);
+        std::fs::remove_file(&flag).unwrap();
+        world.server.start_again_with(&[(REMOTE, &bare.url())]);
+        world.agent.reconnect();
+        world.wait_for_head();
+    }
+    let log = bare.deploys();
+    assert_eq!(log.len(), 4, "one commit for each push: {log:?}");
+    assert_eq!(world.deploys(), log);
+}
+
+#[test]
+fn a_lost_data_directory_starts_again_from_the_remote_and_its_two_keys() {
+    let (_folder, bare) = Bare::new();
+    let mut world = World::with(&[(REMOTE, &bare.url())]);
+    world.agent.ok("create_service", json!({"name": "site", "repo": "site"}));
+    let release = world.wait_for_head()["release"].clone();
+    world.server.stop();
+    let (data, old) = (world.server.data(), world.server.folder().join("old"));
+    std::fs::rename(&data, &old).unwrap();
+    let output =
+        world.server.inkstone(&["serve", "--listen", "127.0.0.1:0", "--state-remote", &bare.url()]);
+    let said = text(&output.stderr);
+    assert!(!output.status.success() && said.contains("signing-key"), "{said}");
+    for file in ["signing-key", "age-identity.txt"] {
+        std::fs::copy(old.join(file), data.join(file)).unwrap();
+    }
+    // Without the option it is not forgotten where the state repo is.
+    world.server.start_again_with(&[(REMOTE, &bare.url())]);
+    let key = std::fs::read_to_string(world.server.folder().join("key")).unwrap();
+    key.trim().clone_into(&mut world.server.key);
+    world.agent = Mcp::connect(&world.server);
+    assert_eq!(world.service()["release"], release);
+    world.server.stop();
+    let output = world.server.inkstone(&["serve", "--listen", "127.0.0.1:0"]);
+    let said = text(&output.stderr);
+    assert!(!output.status.success() && said.contains("--state-remote"), "{said}");
+}
