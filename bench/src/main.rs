@@ -37,6 +37,9 @@ struct MeasureArguments {
     /// One measure alone; writes no file.
     #[arg(long, value_name = "NAME")]
     only: Option<Measure>,
+    /// The largest of the fleets that are compared, in services.
+    #[arg(long, value_name = "N", default_value_t = 50_000)]
+    largest: usize,
 }
 
 #[derive(Args)]
@@ -91,9 +94,9 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     let inkstone = beside_this_program("inkstone")?;
     match command {
         Command::Measure(arguments) => {
-            let scope = Scope { quick: arguments.quick, only: arguments.only };
-            let table = measure::run(&inkstone, scope)?;
-            let whole = scope == Scope::default();
+            let MeasureArguments { quick, only, largest } = arguments;
+            let table = measure::run(&inkstone, Scope { quick, only, largest })?;
+            let whole = !quick && only.is_none();
             publish(&table, whole.then(|| Path::new(FOLDER).join("RESULTS.md")).as_deref())?;
             Ok(ExitCode::SUCCESS)
         }

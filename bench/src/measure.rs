@@ -36,13 +36,15 @@ pub enum Measure {
     Sizes,
 }
 
-/// How much is measured; the default is everything, in full.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How much is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scope {
     /// Fewer rounds.
     pub quick: bool,
     /// One measure alone.
     pub only: Option<Measure>,
+    /// How many services the largest fleet has of those that are compared.
+    pub largest: usize,
 }
 
 impl Scope {
