@@ -23,9 +23,9 @@ const LIFE: std::ops::Range<u64> = 500..3_000;
 const PAUSE: Duration = Duration::from_millis(100);
 /// How often a push is tried while the server comes and goes.
 const MAX_TRIES: usize = 600;
-/// All may build and commit at the same time, as often as they like.
-const OPTIONS: [&str; 6] =
-    ["--workers", "100", "--workspace-cap", "100", "--calls-per-second", "0"];
+/// How many are built at a time is what a kill hits at once: one that is hit ten times in a row is given up,
+/// as it should.
+const OPTIONS: [&str; 6] = ["--workers", "8", "--workspace-cap", "8", "--calls-per-second", "0"];
 /// The files of the database.
 const DATABASE: [&str; 3] = ["inkstone.db", "inkstone.db-wal", "inkstone.db-shm"];
 
