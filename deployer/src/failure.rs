@@ -6,23 +6,23 @@ use std::io;
 
 impl Refusal {
     /// A failure that is ours: the details go to the log. What the disk does not take is told apart, so
-    /// that whoever reads it knows that nothing was changed, and that trying again is worth while later.
+    /// that whoever reads it knows that trying again is worth while later.
     pub(crate) fn failure(what: &'static str, error: &(dyn Error + 'static)) -> Self {
         let (code, message, advice) = match disk(error) {
             Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => (
                 "storage_full",
                 "The server's disk is full.",
-                "Try again when an operator has made room on it; the server need not be restarted.",
+                "Look whether your change has arrived, by get_service or a list; if not, try again when an operator has made room. The server need not be restarted.",
             ),
-            Some(io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied) => (
+            Some(io::ErrorKind::ReadOnlyFilesystem) => (
                 "storage_read_only",
-                "The server cannot write to its disk.",
-                "Try again when an operator has made the data directory writable; the server need not be restarted.",
+                "The server's disk is read-only.",
+                "Try again when an operator has made the data directory writable. The server need not be restarted.",
             ),
             _ => return Self::internal(what, &error),
         };
         tracing::error!(%error, "{what}");
-        Self::new(code, format!("{message} Nothing was changed."), advice)
+        Self::new(code, message, advice)
     }
 }
 
