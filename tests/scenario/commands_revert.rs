@@ -1,6 +1,6 @@
 //! `inkstone revert`: an operator undoes one change in a clone, however old it is, and pushes that.
 
-use crate::harness::{Git, World, as_operator, binary};
+use crate::harness::{Git, World, as_operator, binary, env, set, update};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::Output;
@@ -27,23 +27,6 @@ fn refused(clone: &Git, commit: &str, args: &[&str], code: i32) -> String {
     assert_eq!(output.status.code(), Some(code), "{output:?}");
     assert_eq!((clone.head(), clone.lines(&["status", "--porcelain"])), before);
     String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
-}
-
-fn update(world: &mut World, change: &Value) -> String {
-    let mut arguments = json!({"name": "site"});
-    arguments.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-    let updated = world.agent.ok("update_service", arguments);
-    updated["commit"].as_str().unwrap_or_else(|| panic!("no commit: {updated}")).to_owned()
-}
-
-fn set(key: &str, value: &str) -> Value {
-    json!({"env_vars": [{"key": key, "value": value}]})
-}
-
-fn env(world: &mut World) -> Value {
-    let shown = world.agent.ok("get_service", json!({"name": "site", "include_env": true}));
-    let pairs = shown["env_vars"].as_array().unwrap().iter();
-    pairs.map(|pair| (pair["key"].as_str().unwrap().to_owned(), pair["value"].clone())).collect()
 }
 
 fn identity(world: &World) -> String {

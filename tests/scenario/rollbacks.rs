@@ -1,7 +1,7 @@
 //! Taking a service back: to a release, to a state, without one commit; each one commit, and never at
 //! the cost of what somebody changed since.
 
-use crate::harness::{Mcp, World};
+use crate::harness::{Mcp, World, env, set, update};
 use serde_json::{Value, json};
 
 const DIR: &str = "clusters/eu-central-1/main/default/services/site";
@@ -29,23 +29,6 @@ fn commit_on(world: &World, answer: &Value, before: &str) -> String {
     assert_eq!(state.lines(&["rev-parse", "main", "live"]), [commit, commit], "{answer}");
     assert_eq!(state.lines(&["rev-parse", &format!("{commit}^")]), [before], "one commit");
     commit.to_owned()
-}
-
-fn update(world: &mut World, change: &Value) -> String {
-    let mut arguments = json!({"name": "site"});
-    arguments.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-    let updated = world.agent.ok("update_service", arguments);
-    updated["commit"].as_str().unwrap_or_else(|| panic!("no commit: {updated}")).to_owned()
-}
-
-fn set(key: &str, value: &str) -> Value {
-    json!({"env_vars": [{"key": key, "value": value}]})
-}
-
-fn env(world: &mut World) -> Value {
-    let shown = world.agent.ok("get_service", json!({"name": "site", "include_env": true}));
-    let pairs = shown["env_vars"].as_array().unwrap().iter();
-    pairs.map(|pair| (pair["key"].as_str().unwrap().to_owned(), pair["value"].clone())).collect()
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn push_until(stop: &AtomicBool, sites: &[Site], mut rng: Rng) -> anyhow::Result
 }
 
 /// The deployments that the server's words name.
-fn queued(said: &str) -> impl Iterator<Item = String> {
+pub(super) fn queued(said: &str) -> impl Iterator<Item = String> {
     let words = said.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     words.filter(|word| word.starts_with(DEPLOYMENT)).map(str::to_owned)
 }

@@ -4,6 +4,7 @@
 
 use super::books;
 use super::model::{EXISTS, Fields, Model, RELEASE};
+use super::pushers::queued;
 use super::reader::Reader;
 use super::world::{Site, World};
 use super::{Report, rage, say};
@@ -18,8 +19,6 @@ use std::time::Instant;
 
 /// The key's limit is not what is tried here.
 const OPTIONS: [&str; 4] = ["--calls-per-second", "0", "--workers", "4"];
-/// How the server names what it queued.
-const DEPLOYMENT: &str = "dep_";
 /// How often the server is killed: a start looks for pushes that were lost, and must not find what was
 /// taken back.
 const STEPS_BETWEEN_KILLS: usize = 25;
@@ -223,7 +222,8 @@ impl Storm<'_> {
         subject.versions.push(subject.site.change(&mut self.rng)?);
         subject.branch = subject.versions.len() - 1;
         let said = subject.site.push()?.context("the push broke off")?;
-        let deployment = queued(&said).with_context(|| format!("nothing was queued: {said}"))?;
+        let deployment =
+            queued(&said).next().with_context(|| format!("nothing was queued: {said}"))?;
         subject.under_way = Some((deployment, subject.branch));
         Ok(())
     }
@@ -244,7 +244,8 @@ impl Storm<'_> {
             ensure!(said.contains("skipped"), "version {version} should be skipped: {said}");
             self.done.skipped += 1;
         } else {
-            let deployment = queued(&said).with_context(|| format!("nothing queued: {said}"))?;
+            let deployment =
+                queued(&said).next().with_context(|| format!("nothing queued: {said}"))?;
             subject.under_way = Some((deployment, version));
         }
         Ok(())
@@ -336,10 +337,4 @@ pub(super) fn commit(answer: &Value) -> anyhow::Result<&str> {
         .get("commit")
         .and_then(Value::as_str)
         .with_context(|| format!("the answer names no commit: {answer}"))
-}
-
-/// The deployment that the server's words name.
-fn queued(said: &str) -> Option<String> {
-    let mut words = said.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    words.find(|word| word.starts_with(DEPLOYMENT)).map(str::to_owned)
 }

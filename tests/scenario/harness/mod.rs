@@ -28,6 +28,26 @@ pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T 
     }
 }
 
+/// Changes the site by `update_service`; returns the commit.
+pub(crate) fn update(world: &mut World, change: &Value) -> String {
+    let mut arguments = json!({"name": "site"});
+    arguments.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+    let updated = world.agent.ok("update_service", arguments);
+    updated["commit"].as_str().unwrap_or_else(|| panic!("no commit: {updated}")).to_owned()
+}
+
+/// A change that sets a variable.
+pub(crate) fn set(key: &str, value: &str) -> Value {
+    json!({"env_vars": [{"key": key, "value": value}]})
+}
+
+/// The site's variables with their values.
+pub(crate) fn env(world: &mut World) -> Value {
+    let shown = world.agent.ok("get_service", json!({"name": "site", "include_env": true}));
+    let pairs = shown["env_vars"].as_array().unwrap().iter();
+    pairs.map(|pair| (pair["key"].as_str().unwrap().to_owned(), pair["value"].clone())).collect()
+}
+
 /// Bytes of a file that take a moment to become an image.
 const LARGE: usize = 24 * 1024 * 1024;
 
