@@ -11,8 +11,8 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Where the tables are committed.
-const FOLDER: &str = env!("CARGO_MANIFEST_DIR");
+/// Where the tables are committed, from the root of the workspace, where `cargo xtask` runs this.
+const FOLDER: &str = "bench";
 
 /// Measures, or soaks, the `inkstone` that lies beside this program.
 #[derive(Parser)]

@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use crate::step;
 
-/// The workspace that this program was built from, as cargo sees it now.
+/// The workspace that this program is run in: several clones may share a target directory, and with it
+/// this program.
 pub(crate) struct Workspace {
     root: PathBuf,
     target: PathBuf,
@@ -19,9 +20,7 @@ impl Workspace {
     /// Asks cargo, which knows of `CARGO_TARGET_DIR` and every config file.
     pub(crate) fn locate() -> Result<Self> {
         let mut metadata = Command::new(cargo_program());
-        metadata
-            .args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"])
-            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"));
+        metadata.args(["metadata", "--no-deps", "--format-version", "1"]);
         let metadata: Value = serde_json::from_str(&step::read(&mut metadata)?)?;
         let directory = |key: &str| -> Result<PathBuf> {
             let path = metadata.get(key).and_then(Value::as_str);
