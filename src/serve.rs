@@ -154,7 +154,8 @@ async fn keep_house(deployer: Deployer, unsettled: Option<Settling>, stop: Cance
             deployer.keep_resuming(),
             purge(&deployer),
             tidy_state(&deployer),
-            deployer.watch_remote(settle)
+            deployer.watch_remote(settle),
+            deployer.watch_disk()
         );
     };
     tokio::select! {

@@ -5,19 +5,24 @@ use std::error::Error;
 use std::io;
 
 impl Refusal {
+    /// The code where there is no room on the disk.
+    pub(crate) const STORAGE_FULL: &'static str = "storage_full";
+    /// The code where the disk takes nothing.
+    pub(crate) const STORAGE_READ_ONLY: &'static str = "storage_read_only";
+
     /// A failure that is ours: the details go to the log. What the disk does not take is told apart, so
     /// that whoever reads it knows that trying again is worth while later.
     pub(crate) fn failure(what: &'static str, error: &(dyn Error + 'static)) -> Self {
         let (code, message, advice) = match disk(error) {
             Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => (
-                "storage_full",
+                Self::STORAGE_FULL,
                 "The server's disk is full.",
-                "Look whether your change has arrived, by get_service or a list; if not, try again when an operator has made room. The server need not be restarted.",
+                "Look whether your change has arrived, by get_service or a list; if not, try again when an operator has made room. Deployments wait and go on by themselves.",
             ),
             Some(io::ErrorKind::ReadOnlyFilesystem) => (
-                "storage_read_only",
+                Self::STORAGE_READ_ONLY,
                 "The server's disk is read-only.",
-                "Try again when an operator has made the data directory writable. The server need not be restarted.",
+                "Try again when an operator has made the data directory writable. Deployments wait and go on by themselves.",
             ),
             _ => return Self::internal(what, &error),
         };

@@ -29,6 +29,7 @@ mod source;
 mod tries;
 mod undone;
 mod views;
+mod waits;
 mod worker;
 
 pub use admin::{NewKeyRequest, add_workspace, bootstrap_key, create_key, use_templates};
@@ -55,10 +56,10 @@ use inkstone_spec::{ApiKey, Region};
 use inkstone_state::{Snapshot, StateRepo};
 use inkstone_store::Store;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError};
 use tokio::sync::{Mutex, Notify, RwLock};
 use tries::Tries;
+use waits::Waits;
 
 /// What the use cases work on.
 pub struct Parts {
@@ -113,8 +114,8 @@ struct Inner {
     missed: Notify,
     /// How large the state repo was when somebody last looked.
     state_size: std::sync::Mutex<Objects>,
-    /// Whether a deployment waits for the remote of the state repo.
-    waits_for_remote: AtomicBool,
+    /// For what deployments wait that nobody has to ask for again.
+    waits: Waits,
     /// Held while the index of the history is brought up to date and read.
     history: Mutex<()>,
     /// Read while something comes to rely on a repository that exists; written from looking at what is
@@ -138,7 +139,7 @@ impl Deployer {
                 work: Notify::new(),
                 missed: Notify::new(),
                 state_size: std::sync::Mutex::default(),
-                waits_for_remote: AtomicBool::new(false),
+                waits: Waits::default(),
                 history: Mutex::new(()),
                 repo_names: RwLock::new(()),
             }),

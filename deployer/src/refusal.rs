@@ -1,7 +1,7 @@
 //! What a caller is told when something is refused or fails.
 
 use crate::services::short;
-use inkstone_builder::BuildError;
+use inkstone_builder::{self as builder, BuildError};
 use inkstone_githost::RepoError;
 use inkstone_spec::{Hostname, Invalid, Scope, WorkspaceName};
 use inkstone_state::plan::PlanError;
@@ -216,6 +216,12 @@ impl From<RepoError> for Refusal {
 
 impl From<BuildError> for Refusal {
     fn from(error: BuildError) -> Self {
-        Self::new(error.code(), format!("{error}"), error.suggestion())
+        match error {
+            // Where the image was to be kept is for the log.
+            BuildError::Store(builder::StoreError::Disk { .. }) => {
+                Self::failure("an image could not be kept", &error)
+            }
+            _ => Self::new(error.code(), format!("{error}"), error.suggestion()),
+        }
     }
 }

@@ -5,7 +5,6 @@ use crate::{Deployer, Refusal};
 use inkstone_state::remote::{Remote, Report, Standing};
 use inkstone_state::{Heads, StateRepo};
 use std::fmt::Display;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// How often the remote is looked at.
@@ -13,14 +12,6 @@ const INTERVAL: Duration = Duration::from_secs(3);
 /// How long it takes until what it does not want, or what does not pass the checks, is tried again though
 /// nothing has changed.
 const AGAIN: Duration = Duration::from_mins(1);
-/// The codes of what passes without the caller: whatever waits for it is not lost.
-const PASSING: &[&str] = &[
-    "state_remote_unavailable",
-    "state_remote_refused",
-    "state_repo_rewound",
-    "state_repo_unchecked",
-    "state_repo_busy",
-];
 
 /// What the last round did.
 struct Round {
@@ -92,11 +83,10 @@ impl Deployer {
             }
         }
         let pause = if holds { AGAIN } else { INTERVAL };
-        let waits =
-            self.inner.waits_for_remote.load(Ordering::Relaxed) && round.let_go.elapsed() >= pause;
+        let waits = self.inner.waits.for_remote() && round.let_go.elapsed() >= pause;
         if is_back || before != state.heads()? || waits {
             round.let_go = Instant::now();
-            self.inner.waits_for_remote.store(false, Ordering::Relaxed);
+            self.inner.waits.remote_is_back();
             self.intents_changed().await?;
         }
         Ok(())
@@ -106,11 +96,6 @@ impl Deployer {
     pub(crate) fn remote_holds(&self) -> Option<Refusal> {
         self.inner.state.remote()?;
         self.inner.state.ready().err().map(Refusal::from)
-    }
-
-    /// Whether a refusal is for the remote, and so passes.
-    pub(crate) fn passes(&self, refusal: &Refusal) -> bool {
-        self.inner.state.remote().is_some() && PASSING.contains(&refusal.code)
     }
 }
 

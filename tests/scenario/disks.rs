@@ -47,6 +47,27 @@ fn a_state_repo_that_cannot_be_written_is_told_and_written_once_it_can() {
     world.wait_for_head();
 }
 
+#[test]
+fn a_deployment_waits_for_the_disk_and_goes_on_by_itself() {
+    let mut world = deployed();
+    let folder = world.server.folder().join("data");
+    let state = folder.join("state.git").display().to_string();
+    world.server.inside(&["mount", "--bind", &state, &state]);
+    world.server.inside(&["mount", "-o", "remount,bind,ro", &state]);
+    world.push("two");
+    world.wait_until_it_waits("The server's disk is read-only");
+    world.server.inside(&["umount", &state]);
+    world.wait_for_head();
+
+    let images = folder.join("images").display().to_string();
+    world.server.inside(&["mount", "-t", "tmpfs", "-o", "size=16k", "images", &images]);
+    world.server.inside(&["mkdir", &format!("{images}/.staging")]);
+    world.push("three");
+    world.wait_until_it_waits("The server's disk is full");
+    world.server.inside(&["umount", &images]);
+    world.wait_for_head();
+}
+
 /// A deployed site on a small disk.
 fn deployed() -> World {
     let mut world = World::of(Server::start_on_a_small_disk());

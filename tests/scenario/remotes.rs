@@ -51,17 +51,6 @@ impl Bare {
     }
 }
 
-/// What the site's newest deployment says that waits.
-fn waits(world: &mut World, says: &str) -> Value {
-    wait_for("a deployment that waits", || {
-        let deployment = world.service()["deployment"].clone();
-        assert_ne!(deployment["status"], "failed", "{deployment}");
-        let waits = deployment["status"] == "queued"
-            && deployment["step"].as_str().is_some_and(|step| step.contains(says));
-        waits.then_some(deployment)
-    })
-}
-
 fn doctor(server: &Server) -> Value {
     let output = server.inkstone(&["doctor", "--json"]);
     let found: Value = serde_json::from_str(&text(&output.stdout)).unwrap();
@@ -145,7 +134,7 @@ fn what_a_host_refuses_waits_and_says_why_until_it_is_taken() {
     assert_eq!(error["code"], "state_remote_refused");
     assert!(error["message"].as_str().unwrap().contains("frozen until Monday"), "{error}");
     world.push("two");
-    let waiting = waits(&mut world, "frozen until Monday");
+    let waiting = world.wait_until_it_waits("frozen until Monday");
     assert!(
         world.server.get("/metrics").contains("inkstone_state_remote{standing=\"refusing\"} 1")
     );
@@ -181,7 +170,7 @@ fn what_a_remote_lost_stops_writing_until_one_command_resolves_it() {
         assert_eq!(check["status"], "fail");
         assert!(check["found"].as_str().unwrap().contains(&had), "{check}");
         world.push(&format!("during {command}"));
-        waits(&mut world, "lost commits");
+        world.wait_until_it_waits("lost commits");
         assert!(world.server.get("/metrics").contains("{standing=\"rewound\"} 1"));
         let said = world.server.inkstone_ok(&["state", command]);
         assert_eq!(said.contains(&had), command == "accept", "{said}");
@@ -281,7 +270,7 @@ fn a_host_that_hangs_or_fails_delays_deploys_and_loses_none() {
         // Reading goes on.
         world.agent.ok("list_services", json!({}));
         world.push(&format!("round {round}"));
-        let waiting = waits(&mut world, "cannot be reached");
+        let waiting = world.wait_until_it_waits("cannot be reached");
         assert!(world.server.get("/metrics").contains("{standing=\"down\"} 1"));
         gate.is(Mood::Fine);
         let done = world.wait_for_head();

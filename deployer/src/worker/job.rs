@@ -68,10 +68,7 @@ impl Job {
         };
         let image = match image {
             Ok(image) => image,
-            Err(refusal) => {
-                self.log(&format!("failed: {refusal}")).await;
-                return failed(refusal);
-            }
+            Err(refusal) => return self.refused(refusal).await,
         };
         if let Some(ended) = self.say("committing").await {
             return ended;
@@ -92,14 +89,18 @@ impl Job {
                     suggestion: refusal.suggestion,
                 })
             }
-            Err(NoCommit::Refused(refusal)) if self.deployer.passes(&refusal) => {
-                self.log(&format!("waits: {refusal}")).await;
-                Ended::Waits(refusal)
-            }
-            Err(NoCommit::Refused(refusal)) => {
-                self.log(&format!("failed: {refusal}")).await;
-                failed(refusal)
-            }
+            Err(NoCommit::Refused(refusal)) => self.refused(refusal).await,
+        }
+    }
+
+    /// It waits for what passes, and fails for everything else.
+    async fn refused(&self, refusal: Refusal) -> Ended {
+        if self.deployer.passes(&refusal) {
+            self.log(&format!("waits: {refusal}")).await;
+            Ended::Waits(refusal)
+        } else {
+            self.log(&format!("failed: {refusal}")).await;
+            failed(refusal)
         }
     }
 
@@ -218,13 +219,13 @@ impl Job {
         }
     }
 
-    /// Back into the queue until the remote of the state repo takes commits again.
-    pub(super) async fn wait_for_remote(&self, refusal: &Refusal) -> Result<(), StoreError> {
+    /// Back into the queue until what was refused is tried again.
+    pub(super) async fn wait(&self, refusal: &Refusal) -> Result<(), StoreError> {
         let Deployment { id, service, .. } = &self.deployment;
         let why = &refusal.message;
         tracing::info!(deployment = %id, %service, why, "waits");
         self.deployer.inner.store.hold(id, &self.owner, why, now_ms()).await?;
-        self.deployer.inner.waits_for_remote.store(true, Ordering::Relaxed);
+        self.deployer.inner.waits.add(refusal);
         Ok(())
     }
 

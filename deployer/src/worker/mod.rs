@@ -81,7 +81,7 @@ impl Deployer {
             }
             Ended::GiveBack => store.release(owner, now_ms()).await.map(drop),
             Ended::Held(hold) => job.put_back(&hold).await,
-            Ended::Waits(why) => job.wait_for_remote(&why).await,
+            Ended::Waits(why) => job.wait(&why).await,
             Ended::Lost => Ok(()),
         };
         if let Err(error) = finished {
@@ -98,7 +98,7 @@ enum Ended {
     GiveBack,
     /// Its service is on hold: it waits until that is lifted.
     Held(Hold),
-    /// The remote of the state repo takes no commit: it waits until that does.
+    /// What stops it passes: it waits until then.
     Waits(Refusal),
     /// Somebody else has it.
     Lost,

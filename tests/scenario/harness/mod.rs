@@ -154,6 +154,17 @@ impl World {
         token["git_remote"].as_str().unwrap().clone_into(&mut self.remote);
     }
 
+    /// Waits until the newest deployment waits, and says so in these words.
+    pub(crate) fn wait_until_it_waits(&mut self, says: &str) -> Value {
+        wait_for("a deployment that waits", || {
+            let deployment = self.service()["deployment"].clone();
+            assert_ne!(deployment["status"], "failed", "{deployment}");
+            let waits = deployment["status"] == "queued"
+                && deployment["step"].as_str().is_some_and(|step| step.contains(says));
+            waits.then_some(deployment)
+        })
+    }
+
     /// Waits until the newest deployment is of the site's newest commit, and committed.
     pub(crate) fn wait_for_head(&mut self) -> Value {
         let head = self.site.head();
