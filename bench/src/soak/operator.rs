@@ -121,9 +121,7 @@ impl Work {
         for tries in 1..=MAX_TRIES {
             match self.push_once_there()? {
                 Pushed::Landed => {
-                    if let Some(landed) = self.edits.landed.get_mut(tries - 1) {
-                        *landed += 1;
-                    }
+                    self.landed(tries);
                     return Ok(());
                 }
                 Pushed::Refused(said) => {
@@ -132,10 +130,21 @@ impl Work {
                 }
                 Pushed::Lost | Pushed::Away(_) => self.pull()?,
             }
+            // A kill may take the answer, and not the push.
+            if git::run(&self.folder, &["rev-list", "FETCH_HEAD..HEAD"])?.is_empty() {
+                self.landed(tries);
+                return Ok(());
+            }
         }
         let what = format!("an operator's push lost {MAX_TRIES} races in a row");
         self.edits.findings.push(what);
         self.start_over()
+    }
+
+    fn landed(&mut self, tries: usize) {
+        if let Some(landed) = self.edits.landed.get_mut(tries - 1) {
+            *landed += 1;
+        }
     }
 
     fn push_once_there(&self) -> anyhow::Result<Pushed> {
