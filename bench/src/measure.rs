@@ -1,7 +1,9 @@
 //! The measures, all in one run on one machine, and the table they make.
 
 mod bare;
+mod chart;
 mod commit;
+mod peers;
 mod push;
 mod reads;
 mod render;

@@ -79,8 +79,8 @@ fn run(task: &Task) -> Result<()> {
         Task::Demo => build::demo(&workspace),
         Task::Test { fast: true } => test::fast(&workspace),
         Task::Test { fast: false } => test::full(&workspace),
-        Task::Bench { options } => bench::run(&workspace, "measure", options),
-        Task::Soak { options } => bench::run(&workspace, "soak", options),
+        Task::Bench { options } => bench::measure(&workspace, options),
+        Task::Soak { options } => bench::soak(&workspace, options),
         Task::Accept => test::accept(&workspace),
         Task::Setup => setup::everything(&workspace),
     }

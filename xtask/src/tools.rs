@@ -11,7 +11,10 @@ use crate::workspace::Workspace;
 
 /// Opens what Inkstone seals: the format's own implementation is the judge.
 const SOPS: &str = "3.13.3";
-/// The Go that it asks for.
+/// What the bench measures beside ours.
+const HELM: &str = "3.22.0";
+const KUSTOMIZE: &str = "5.7.1";
+/// The Go that they ask for.
 const GO: &str = "1.25.8 or newer";
 /// Dependencies: licences, sources, bans.
 const CARGO_DENY: &str = "0.20.2";
@@ -20,20 +23,37 @@ const CARGO_MACHETE: &str = "0.9.2";
 /// The Python packages of the MCP client, from the root of the workspace.
 const PYTHON_PACKAGES: &str = "tests/client/requirements.txt";
 
-/// The real `sops`, compiled from the Go module proxy.
+/// The real `sops`.
 pub(crate) fn sops(workspace: &Workspace) -> Result<PathBuf> {
-    let folder = folder(workspace, &format!("sops-{SOPS}"));
-    let program = folder.join("sops");
+    go_program(workspace, "sops", SOPS, "github.com/getsops/sops/v3/cmd/sops")
+}
+
+/// What others render manifests with, to be measured beside ours.
+pub(crate) fn helm(workspace: &Workspace) -> Result<PathBuf> {
+    go_program(workspace, "helm", HELM, "helm.sh/helm/v3/cmd/helm")
+}
+
+/// The same.
+pub(crate) fn kustomize(workspace: &Workspace) -> Result<PathBuf> {
+    go_program(workspace, "kustomize", KUSTOMIZE, "sigs.k8s.io/kustomize/kustomize/v5")
+}
+
+/// A program of Go's, compiled from the module proxy.
+fn go_program(workspace: &Workspace, name: &str, version: &str, path: &str) -> Result<PathBuf> {
+    let folder = folder(workspace, &format!("{name}-{version}"));
+    let program = folder.join(name);
     if !program.exists() {
         if !step::succeeds(workspace.command("go").arg("version")) {
-            bail!("sops is compiled from source: install Go {GO}, see https://go.dev/doc/install");
+            bail!(
+                "{name} is compiled from source: install Go {GO}, see https://go.dev/doc/install"
+            );
         }
         let mut go = workspace.command("go");
         go.args(["install", "-trimpath", "-ldflags=-s -w"])
-            .arg(format!("github.com/getsops/sops/v3/cmd/sops@v{SOPS}"))
+            .arg(format!("{path}@v{version}"))
             .env("GOBIN", &folder)
             .env("CGO_ENABLED", "0");
-        step::run(&format!("install sops {SOPS}"), &mut go)?;
+        step::run(&format!("install {name} {version}"), &mut go)?;
     }
     Ok(program)
 }

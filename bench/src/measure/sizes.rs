@@ -4,7 +4,7 @@
 use super::bare::Bare;
 use super::commit::{Deploy, commit_by_git, settle};
 use super::reads::until_idle;
-use super::{Scope, say, writers};
+use super::{Scope, peers, say, writers};
 use crate::fleet::{Fleet, SEED, open};
 use crate::git;
 use crate::machine::resident;
@@ -25,11 +25,16 @@ const ROUNDS: usize = 100;
 const GIT_ROUNDS: usize = 20;
 /// How often the server is started.
 const STARTS: usize = 5;
+/// How many services the others render at most: it takes them minutes.
+const PEERS_UP_TO: usize = 10_000;
 /// Who commits: Inkstone, gix alone, the git binary.
 const KINDS: usize = 3;
 
+/// Where the clone is that the git binary commits in.
+const CLONE: &str = "clone";
+
 /// What was measured at one size, each under its name.
-type Column = Vec<(&'static str, String)>;
+pub(super) type Column = Vec<(&'static str, String)>;
 
 pub(super) async fn measure(inkstone: &Path, scope: Scope) -> anyhow::Result<String> {
     let mut columns = Vec::new();
@@ -63,12 +68,18 @@ async fn at(inkstone: &Path, size: usize, scope: Scope) -> anyhow::Result<Column
     let range = format!("{}..HEAD", git::rev_parse(&fleet.home.state(), "main")?);
     let mut column = serve(&fleet, scope).await?;
     column.extend(commit(&fleet, scope)?);
+    let others = if size <= PEERS_UP_TO {
+        peers::measure(&fleet.home.folder.join(CLONE), &fleet.home.folder.join("charts"))?
+    } else {
+        peers::not_measured()
+    };
     let (commits, waits) = writers::at_once(&fleet, scope)?;
     column.push(("deploy commits by 100 at once", per_second(commits)));
     column.push(("how long one of these waits, p99", ms(waits.p99())));
     let (took, _) = run(&fleet, &["render", "--check"])?;
     column
         .push(("`inkstone render --check` of everything", format!("{:.2} s", took.as_secs_f64())));
+    column.extend(others);
     let (took, said) = run(&fleet, &["verify", &range])?;
     let commits = said.split(' ').next().and_then(|count| count.parse().ok());
     let commits: usize = commits.with_context(|| format!("verify said {said:?}"))?;
@@ -104,8 +115,8 @@ fn commit(fleet: &Fleet, scope: Scope) -> anyhow::Result<Column> {
     let state = open(&fleet.home)?;
     let mut bare = Bare::copy(&fleet.home.state(), &fleet.home.folder.join("bare.git"))?;
     let source = fleet.home.state().display().to_string();
-    let clone = fleet.home.folder.join("clone");
-    git::run(&fleet.home.folder, &["clone", "--quiet", "--no-hardlinks", &source, "clone"])?;
+    let clone = fleet.home.folder.join(CLONE);
+    git::run(&fleet.home.folder, &["clone", "--quiet", "--no-hardlinks", &source, CLONE])?;
     git::run(&clone, &["status", "--short"])?;
     let mut rng = Rng::with_seed(SEED);
     let [mut ours, mut least, mut by_git] = [const { Vec::new() }; KINDS];
