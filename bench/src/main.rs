@@ -61,6 +61,8 @@ enum Storm {
     Kills,
     /// A hundred deploy at once, while an operator edits by hand and the server is killed.
     Crowd,
+    /// The same with the state repo on another host.
+    CrowdElsewhere,
     /// Everything is taken back in every way there is.
     Reverts,
 }
@@ -70,7 +72,12 @@ impl Storm {
         match self {
             Self::Kills => soak::kills(inkstone, &Kills { kills, seed }),
             Self::Crowd => {
-                soak::crowd(inkstone, &Crowd { writers: 100, versions: 10, kills, seed })
+                let storm = Crowd { writers: 100, versions: 10, kills, remote: false, seed };
+                soak::crowd(inkstone, &storm)
+            }
+            Self::CrowdElsewhere => {
+                let storm = Crowd { writers: 50, versions: 10, kills, remote: true, seed };
+                soak::crowd(inkstone, &storm)
             }
             Self::Reverts => soak::reverts(
                 inkstone,

@@ -19,7 +19,13 @@ fn a_storm_of_kills_loses_nothing_and_does_nothing_twice() {
 
 #[test]
 fn a_crowd_an_operator_and_kills_leave_one_deploy_commit_for_each_version() {
-    let storm = Crowd { writers: 12, versions: 3, kills: 4, seed: SEED };
+    let storm = Crowd { writers: 12, versions: 3, kills: 4, remote: false, seed: SEED };
+    assert_all_is_well(crowd(Path::new(INKSTONE), &storm));
+}
+
+#[test]
+fn a_crowd_loses_nothing_where_the_state_repo_is_on_another_host() {
+    let storm = Crowd { writers: 6, versions: 3, kills: 3, remote: true, seed: SEED };
     assert_all_is_well(crowd(Path::new(INKSTONE), &storm));
 }
 

@@ -11,7 +11,8 @@ use crate::git;
 use crate::server::{Home, Server};
 use anyhow::Context as _;
 use fastrand::Rng;
-use std::path::Path;
+use inkstone_state::Snapshot;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -26,6 +27,8 @@ const MAX_TRIES: usize = 600;
 /// How many are built at a time is what a kill hits at once: one that is hit ten times in a row is given up,
 /// as it should.
 const OPTIONS: [&str; 6] = ["--workers", "8", "--workspace-cap", "8", "--calls-per-second", "0"];
+/// The other host's repository.
+const REMOTE: &str = "remote.git";
 /// The files of the database.
 const DATABASE: [&str; 3] = ["inkstone.db", "inkstone.db-wal", "inkstone.db-shm"];
 
@@ -38,20 +41,42 @@ pub struct Crowd {
     pub versions: usize,
     /// How many times the server is killed; half way it loses its database too.
     pub kills: u32,
+    /// Whether the state repo is on another host, where nobody gives way to the operator.
+    pub remote: bool,
     /// The seed. When exactly a kill hits is also up to the machine.
     pub seed: u64,
 }
 
+impl Crowd {
+    fn title(&self) -> &'static str {
+        if self.remote { "The crowd, the state repo on another host" } else { "The crowd" }
+    }
+
+    /// Where readers read the state repo, and, if that is another host, its URL.
+    fn published(&self, home: &Home) -> anyhow::Result<(PathBuf, Option<String>)> {
+        if !self.remote {
+            return Ok((home.state(), None));
+        }
+        git::run(&home.folder, &["init", "--quiet", "--bare", "--initial-branch", "main", REMOTE])?;
+        let remote = home.folder.join(REMOTE);
+        let url = format!("file://{}", remote.display());
+        Ok((remote, Some(url)))
+    }
+}
+
 /// Lets a crowd deploy with `inkstone`, then looks whether all is well.
 pub fn crowd(inkstone: &Path, storm: &Crowd) -> anyhow::Result<Report> {
-    rage(inkstone, "the crowd", storm.seed, async |home| through(home, storm).await)
+    rage(inkstone, storm.title(), storm.seed, async |home| through(home, storm).await)
 }
 
 async fn through(home: &Home, storm: &Crowd) -> anyhow::Result<Report> {
     let mut rng = Rng::with_seed(storm.seed);
-    let (world, server) = World::make(home, storm.writers, &OPTIONS).await?;
-    let reader = Arc::new(Reader::start(&home.state())?);
-    let operator = Operator::start(home, &world.door, &world.sites, &mut rng)?;
+    let (published, remote) = storm.published(home)?;
+    let mut options = OPTIONS.to_vec();
+    options.extend(remote.iter().flat_map(|url| ["--state-remote", url]));
+    let (world, server) = World::make(home, storm.writers, &options).await?;
+    let reader = Arc::new(Reader::start(&published)?);
+    let operator = Operator::start(home, &world, remote.as_deref(), &mut rng)?;
     let start = Instant::now();
     let left = Arc::new(AtomicUsize::new(storm.writers * storm.versions));
     let mut writers = JoinSet::new();
@@ -61,21 +86,29 @@ async fn through(home: &Home, storm: &Crowd) -> anyhow::Result<Report> {
         let versions = storm.versions;
         writers.spawn_blocking(move || deploy(&site, &reader, versions, &left, rng));
     }
-    let (server, kills) = kill(home, &world, server, storm, &left, &mut rng).await?;
+    let (server, kills) = kill(home, &world, server, &options, storm, &left, &mut rng).await?;
     let mut findings = Vec::new();
     while let Some(writer) = writers.join_next().await {
         findings.extend(writer??);
     }
     let took = start.elapsed();
     let edits = operator.stop()?;
+    // What the operator pushed last: another host's is published by the next look.
+    let is_live = |live: &Snapshot| {
+        let main = git::rev_parse(&published, "main")?;
+        Ok(live.commit().is_some_and(|live| live.as_str() == main))
+    };
+    if !reader.wait(is_live)? {
+        findings.push("live never came to main".to_owned());
+    }
     let reader = Arc::into_inner(reader).context("somebody still waits")?;
     let seen = reader.stop()?;
     server.stop().await?;
     let expected = storm.writers * storm.versions;
-    let commits = audit(home, &world, expected, &edits, &mut findings)?;
+    let commits = audit(home, &published, &world, expected, &edits, &mut findings)?;
     findings.extend(edits.findings.iter().chain(&seen.findings).cloned());
     Ok(Report {
-        title: "The crowd",
+        title: storm.title(),
         findings,
         lines: lines(storm, &edits, &seen, commits, kills, took),
     })
@@ -119,6 +152,7 @@ async fn kill(
     home: &Home,
     world: &World,
     mut server: Server,
+    options: &[&str],
     storm: &Crowd,
     left: &AtomicUsize,
     rng: &mut Rng,
@@ -134,7 +168,7 @@ async fn kill(
                 let _ = std::fs::remove_file(home.data().join(file));
             }
         }
-        server = Server::start(home, world.door.address(), &OPTIONS).await?;
+        server = Server::start(home, world.door.address(), options).await?;
         world.door.is_of(&server);
         if kills.is_multiple_of(10) {
             say(&format!("{kills} kills, {} deployments to go", left.load(Ordering::Relaxed)));
@@ -146,19 +180,27 @@ async fn kill(
 /// Looks at what is left behind. Returns how many deploy commits there are.
 fn audit(
     home: &Home,
+    published: &Path,
     world: &World,
     expected: usize,
     edits: &Edits,
     findings: &mut Vec<String>,
 ) -> anyhow::Result<usize> {
-    let deploys = books::deploys(&home.state(), findings)?.len();
+    let deploys = books::deploys(published, findings)?.len();
     if deploys != expected {
         findings.push(format!("there are {deploys} deploy commits of {expected}"));
     }
-    let by_hand = git::run(&home.state(), &["log", "--grep=by hand$", "--format=%H", "main"])?;
+    let by_hand = git::run(published, &["log", "--grep=by hand$", "--format=%H", "main"])?;
     let by_hand = by_hand.lines().count();
     if by_hand != edits.all() {
         findings.push(format!("{by_hand} edits by hand of {} are in history", edits.all()));
+    }
+    for branch in ["main", "live"] {
+        let [here, there] = [&home.state(), published].map(|repo| git::rev_parse(repo, branch));
+        let (here, there) = (here?, there?);
+        if here != there {
+            findings.push(format!("{branch} is at {here} here and at {there} there"));
+        }
     }
     findings.extend(books::laws(home, world)?);
     Ok(deploys)
@@ -182,6 +224,7 @@ fn lines(
         ("edits by hand that landed at the first try", first.to_string()),
         ("at the second", second.to_string()),
         ("at the third", third.to_string()),
+        ("later", edits.later.to_string()),
         ("heads of `live` that a reader saw and checked", seen.heads.to_string()),
         ("of them wrong", seen.findings.len().to_string()),
         ("time", format!("{} s", took.as_secs())),

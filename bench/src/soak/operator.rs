@@ -1,6 +1,6 @@
 //! An operator who edits a service by hand once a second, and pushes as people do.
 
-use super::world::{Door, Site};
+use super::world::{Door, Site, World};
 use crate::git;
 use crate::server::Home;
 use anyhow::{Context as _, bail};
@@ -17,8 +17,10 @@ use std::time::{Duration, Instant};
 const INTERVAL: Duration = Duration::from_secs(1);
 /// How long to wait before a server that is away is asked again.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How often the operator is willing to try while others push.
+/// How often the operator is willing to try while others push, where they are given way to.
 const MAX_TRIES: usize = 3;
+/// How often where nobody gives way.
+const PATIENT_TRIES: usize = 50;
 /// How long the server may be away.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// The branch, on both sides.
@@ -42,34 +44,37 @@ pub(super) struct Operator {
 pub(super) struct Edits {
     /// How many landed at the first, second and third try.
     pub(super) landed: [usize; MAX_TRIES],
+    /// How many later.
+    pub(super) later: usize,
     /// What did not.
     pub(super) findings: Vec<String>,
 }
 
 impl Edits {
     pub(super) fn all(&self) -> usize {
-        self.landed.iter().sum()
+        self.landed.iter().sum::<usize>() + self.later
     }
 }
 
 impl Operator {
     pub(super) fn start(
         home: &Home,
-        door: &Arc<Door>,
-        sites: &[Site],
+        world: &World,
+        remote: Option<&str>,
         rng: &mut Rng,
     ) -> anyhow::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let folder = home.folder.join("operator");
-        let (clone, url) = (folder.display().to_string(), door.url("/state.git"));
-        git::run(&home.folder, &["clone", "--quiet", "--branch", BRANCH, &url, &clone])?;
         let mut work = Work {
             folder,
-            door: Arc::clone(door),
-            sites: sites.to_vec(),
+            door: Arc::clone(&world.door),
+            remote: remote.map(str::to_owned),
+            sites: world.sites.clone(),
             rng: rng.fork(),
             edits: Edits::default(),
         };
+        let (clone, url) = (work.folder.display().to_string(), work.url());
+        git::run(&home.folder, &["clone", "--quiet", "--branch", BRANCH, &url, &clone])?;
         let until = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
             work.until(&until)?;
@@ -87,6 +92,8 @@ impl Operator {
 struct Work {
     folder: PathBuf,
     door: Arc<Door>,
+    /// Where the state repo is, if not at the server.
+    remote: Option<String>,
     sites: Vec<Site>,
     rng: Rng,
     edits: Edits,
@@ -118,7 +125,8 @@ impl Work {
     /// One edit, by plain `git pull --rebase && git push`.
     fn edit_and_push(&mut self) -> anyhow::Result<()> {
         self.edit()?;
-        for tries in 1..=MAX_TRIES {
+        let max = if self.remote.is_some() { PATIENT_TRIES } else { MAX_TRIES };
+        for tries in 1..=max {
             match self.push_once_there()? {
                 Pushed::Landed => {
                     self.landed(tries);
@@ -136,15 +144,14 @@ impl Work {
                 return Ok(());
             }
         }
-        let what = format!("an operator's push lost {MAX_TRIES} races in a row");
+        let what = format!("an operator's push lost {max} races in a row");
         self.edits.findings.push(what);
         self.start_over()
     }
 
     fn landed(&mut self, tries: usize) {
-        if let Some(landed) = self.edits.landed.get_mut(tries - 1) {
-            *landed += 1;
-        }
+        let Edits { landed, later, .. } = &mut self.edits;
+        *landed.get_mut(tries - 1).unwrap_or(later) += 1;
     }
 
     fn push_once_there(&self) -> anyhow::Result<Pushed> {
@@ -215,8 +222,12 @@ impl Work {
     }
 
     fn on_remote(&self, args: &[&str], refspec: &str) -> anyhow::Result<Output> {
-        let url = self.door.url("/state.git");
-        Ok(git::command(&self.folder).args(args).args([&url, refspec]).output()?)
+        let url = self.url();
+        Ok(git::command(&self.folder).args(args).args([url.as_str(), refspec]).output()?)
+    }
+
+    fn url(&self) -> String {
+        self.remote.clone().unwrap_or_else(|| self.door.url("/state.git"))
     }
 }
 
