@@ -5,6 +5,9 @@ use anyhow::Context as _;
 use std::fs;
 use std::path::Path;
 
+/// How this program was built, and with it what lies beside it.
+const PROFILE: &str = if cfg!(debug_assertions) { "debug" } else { "release" };
+
 /// One line of facts; `folder` is where the measured files lie.
 pub(crate) fn facts(folder: &Path) -> anyhow::Result<String> {
     let cores = std::thread::available_parallelism()?;
@@ -14,7 +17,7 @@ pub(crate) fn facts(folder: &Path) -> anyhow::Result<String> {
     let date = jiff::Timestamp::now().strftime("%Y-%m-%d");
     let git = git::version()?;
     Ok(format!(
-        "{cores} cores, {memory} GiB memory, {} · Linux {kernel} · {git} · Inkstone {} (release build, Rust {}) · {date}",
+        "{cores} cores, {memory} GiB memory, {} · Linux {kernel} · {git} · Inkstone {} ({PROFILE} build, Rust {}) · {date}",
         filesystem(folder)?,
         env!("CARGO_PKG_VERSION"),
         env!("CARGO_PKG_RUST_VERSION"),

@@ -22,7 +22,8 @@ pub(crate) fn full(workspace: &Workspace) -> Result<()> {
     dependencies(workspace)?;
     step::run("doc tests", workspace.cargo("test").args(["--workspace", "--doc"]))?;
     let mut tests = workspace.cargo("test");
-    tests.args(["--workspace", "--tests"]).envs(&judges);
+    // One run finds everything that fails: the next may be far away.
+    tests.args(["--workspace", "--tests", "--no-fail-fast"]).envs(&judges);
     step::run_last("tests", &mut tests)
 }
 
