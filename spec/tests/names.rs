@@ -52,7 +52,7 @@ proptest! {
     }
 
     #[test]
-    fn two_paths_never_print_alike(a in state_path(), b in state_path()) {
+    fn law_7_two_paths_never_print_alike(a in state_path(), b in state_path()) {
         prop_assert_eq!(a == b, a.to_string() == b.to_string());
     }
 
@@ -62,14 +62,14 @@ proptest! {
     }
 
     #[test]
-    fn a_namespace_names_one_project(a in service_ref(), b in service_ref()) {
+    fn law_7_a_namespace_names_one_project(a in service_ref(), b in service_ref()) {
         let (a, b) = (a.project_ref(), b.project_ref());
         prop_assert!(a.namespace().as_str().len() <= 63);
         prop_assert_eq!(a == b, a.namespace() == b.namespace());
     }
 
     #[test]
-    fn a_default_host_is_a_host_and_names_one_service(a in service_ref(), b in service_ref()) {
+    fn law_7_a_default_host_is_a_host_and_names_one_service(a in service_ref(), b in service_ref()) {
         let apps: Hostname = "apps.example.com".parse().unwrap();
         let (x, y) = (default_host(&a, &apps).unwrap(), default_host(&b, &apps).unwrap());
         prop_assert!(!x.is_reserved_under(&apps));

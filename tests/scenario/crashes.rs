@@ -63,7 +63,7 @@ fn a_push_that_was_stored_just_before_a_kill_is_deployed_after_the_start() {
 }
 
 #[test]
-fn without_its_database_everything_deployed_is_still_there() {
+fn law_1_without_its_database_everything_deployed_is_still_there() {
     let mut world = World::deployed();
     let before = world.agent.ok("get_service", json!({"name": "site"}));
     world.lose_database();

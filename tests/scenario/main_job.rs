@@ -1,7 +1,7 @@
 //! Create, push, deploy, push again, redeploy, delete: what someone does with their own site.
 
 use crate::harness::{Mcp, World, wait_for};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const DIR: &str = "clusters/eu-central-1/main/default/services/site";
 
@@ -211,6 +211,39 @@ fn a_build_that_cannot_work_fails_with_a_reason_and_commits_nothing() {
     assert!(log.contains("dist"), "{log}");
     let subject = world.server.state().run(&["log", "-1", "--format=%s", "main"]);
     assert_eq!(subject.trim(), "create main/default/site");
+}
+
+#[test]
+fn law_8_every_image_that_history_names_is_there_by_its_digest() {
+    let mut world = World::deployed();
+    for version in ["two", "three"] {
+        world.push(version);
+        world.wait_for_head();
+    }
+    world.agent.ok("delete_service", json!({"name": "site"}));
+    let format = "--format=%(trailers:key=Image,valueonly,separator=)";
+    let deploys = ["log", "--grep=^Inkstone-Action: deploy$", format, "main"];
+    let images = world.server.state().lines(&deploys);
+    assert_eq!(images.len(), 3, "{images:?}");
+    let blobs = world.server.data().join("images/main/default/site/blobs/sha256");
+    for image in images {
+        let manifest = std::fs::read(blobs.join(image.strip_prefix("sha256:").unwrap())).unwrap();
+        let manifest: Value = serde_json::from_slice(&manifest).unwrap();
+        for layer in manifest["layers"].as_array().unwrap() {
+            let digest = layer["digest"].as_str().unwrap().strip_prefix("sha256:").unwrap();
+            assert_eq!(blobs.join(digest).metadata().unwrap().len(), layer["size"], "{layer}");
+        }
+    }
+}
+
+#[test]
+fn law_9_without_a_cluster_a_deployment_ends_at_committed_and_nothing_is_said_to_run() {
+    let mut world = World::deployed();
+    let service = world.service();
+    assert_eq!(service["deployment"]["status"], "committed");
+    assert_eq!(service["runtime"]["status"], "not_observed");
+    let listed = world.agent.ok("list_services", json!({}));
+    assert_eq!(listed["services"][0]["status"], "committed", "{listed}");
 }
 
 #[test]

@@ -13,12 +13,12 @@ fn assert_all_is_well(report: anyhow::Result<Report>) {
 }
 
 #[test]
-fn a_storm_of_kills_loses_nothing_and_does_nothing_twice() {
+fn law_10_a_storm_of_kills_loses_nothing_and_does_nothing_twice() {
     assert_all_is_well(kills(Path::new(INKSTONE), &Kills { kills: 8, seed: SEED }));
 }
 
 #[test]
-fn a_crowd_an_operator_and_kills_leave_one_deploy_commit_for_each_version() {
+fn law_5_a_crowd_an_operator_and_kills_leave_one_deploy_commit_for_each_version() {
     let storm = Crowd { writers: 12, versions: 3, kills: 4, remote: false, seed: SEED };
     assert_all_is_well(crowd(Path::new(INKSTONE), &storm));
 }
@@ -30,7 +30,7 @@ fn a_crowd_loses_nothing_where_the_state_repo_is_on_another_host() {
 }
 
 #[test]
-fn a_storm_of_reverts_leaves_each_service_as_a_simple_model_says() {
+fn law_4_a_storm_of_reverts_leaves_each_service_as_a_simple_model_says() {
     let storm = Reverts { services: 4, deployments: 24, reverts: 14, seed: SEED };
     assert_all_is_well(reverts(Path::new(INKSTONE), &storm));
 }

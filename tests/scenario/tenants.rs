@@ -113,7 +113,7 @@ fn a_git_token_is_good_for_its_repo_alone() {
 }
 
 #[test]
-fn no_secret_reaches_the_log_whatever_the_operator_asks_it_to_say() {
+fn law_6_no_secret_reaches_the_log_whatever_the_operator_asks_it_to_say() {
     let mut world = World::deployed();
     world.server.stop();
     world.server.start_again_with(&[("INKSTONE_LOG", "trace")]);

@@ -122,11 +122,14 @@ impl Work {
         Ok(())
     }
 
-    /// One edit, by plain `git pull --rebase && git push`.
+    /// One edit, by plain `git pull --rebase && git push`. A server that was killed has forgotten to whom
+    /// it gave way, so tries count from the last start.
     fn edit_and_push(&mut self) -> anyhow::Result<()> {
         self.edit()?;
         let max = if self.remote.is_some() { PATIENT_TRIES } else { MAX_TRIES };
-        for tries in 1..=max {
+        let (mut tries, mut before) = (0, self.door.before());
+        while tries < max {
+            tries += 1;
             match self.push_once_there()? {
                 Pushed::Landed => {
                     self.landed(tries);
@@ -142,6 +145,9 @@ impl Work {
             if git::run(&self.folder, &["rev-list", "FETCH_HEAD..HEAD"])?.is_empty() {
                 self.landed(tries);
                 return Ok(());
+            }
+            if before != self.door.before() {
+                (tries, before) = (0, self.door.before());
             }
         }
         let what = format!("an operator's push lost {max} races in a row");

@@ -9,6 +9,7 @@ use inkstone_spec::ServiceRef;
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -24,12 +25,14 @@ const WORKSPACE: &str = "main";
 pub(super) struct Door {
     address: String,
     key: RwLock<String>,
+    /// How many servers there were before this one.
+    before: AtomicUsize,
 }
 
 impl Door {
     pub(super) fn to(server: &Server) -> Arc<Self> {
         let (address, key) = (server.address.clone(), RwLock::new(server.key.clone()));
-        Arc::new(Self { address, key })
+        Arc::new(Self { address, key, before: AtomicUsize::new(0) })
     }
 
     pub(super) fn address(&self) -> &str {
@@ -39,6 +42,12 @@ impl Door {
     /// From now on the key of this server counts: it may have a database of its own.
     pub(super) fn is_of(&self, server: &Server) {
         server.key.clone_into(&mut self.key.write().unwrap_or_else(PoisonError::into_inner));
+        self.before.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many servers there were before this one: none knows what its predecessor promised.
+    pub(super) fn before(&self) -> usize {
+        self.before.load(Ordering::Relaxed)
     }
 
     pub(super) async fn client(&self) -> anyhow::Result<Client> {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// `INKSTONE_ACCEPT=1` writes the manifests instead of comparing them.
 #[test]
-fn every_case_renders_to_exactly_its_manifests() {
+fn law_2_every_case_renders_to_exactly_its_manifests() {
     let renderer = cases::renderer();
     let cases = cases::all();
     assert!(cases.len() >= 25, "only {} golden cases", cases.len());

@@ -199,7 +199,7 @@ fn a_path_that_is_not_utf8_is_found() {
 }
 
 #[test]
-fn a_commit_that_touches_two_services_is_found() {
+fn law_3_a_commit_that_touches_two_services_is_found() {
     let fixture = Fixture::new();
     let clone = fixture.clone();
     clone.git(&["rm", "-r", "--quiet", API, &Fixture::default_claim("api")]);
