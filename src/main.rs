@@ -23,6 +23,12 @@ mod workspace;
 use clap::Parser as _;
 use cli::{Cli, Command};
 use std::process::ExitCode;
+use tikv_jemallocator::Jemalloc;
+
+/// The server makes and drops many small things on several threads, which costs it a third less so, and
+/// leaves less of the memory unused between them.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// The exit code of a command that found something wrong, as against one that failed.
 const FOUND: u8 = 1;
