@@ -70,6 +70,7 @@ pub(crate) struct Metrics {
     state_objects: Family<ObjectLabels, Gauge>,
     state_packs: Gauge,
     state_bytes: Gauge,
+    state_unpublished: Gauge,
     state_remote: Family<StandingLabels, Gauge>,
     state_remote_down: Gauge<f64, AtomicU64>,
 }
@@ -89,6 +90,7 @@ impl Metrics {
             state_objects: Family::default(),
             state_packs: Gauge::default(),
             state_bytes: Gauge::default(),
+            state_unpublished: Gauge::default(),
             state_remote: Family::default(),
             state_remote_down: Gauge::default(),
         };
@@ -140,6 +142,11 @@ impl Metrics {
             "Objects of the state repo on disk, a minute ago at most",
             Unit::Bytes,
             metrics.state_bytes.clone(),
+        );
+        registry.register(
+            "state_unpublished",
+            "1 while main has commits that live does not follow: at once after a push, or for as long as they break a law",
+            metrics.state_unpublished.clone(),
         );
         registry.register(
             "state_remote",
@@ -230,6 +237,15 @@ async fn show(State((deployer, metrics)): State<(Deployer, Arc<Metrics>)>) -> Re
     let waited = u64::try_from(depth.oldest_queued_ms).unwrap_or_default();
     metrics.queue(depth.queued, depth.building, Duration::from_millis(waited));
     metrics.state_repo(deployer.state_size());
+    match deployer.state().is_published() {
+        Ok(is_published) => {
+            metrics.state_unpublished.set(i64::from(!is_published));
+        }
+        Err(error) => {
+            tracing::error!(%error, "the branches of the state repo could not be read");
+            return unavailable();
+        }
+    }
     if let Some(remote) = deployer.state().remote() {
         metrics.state_remote(&remote.report());
     }

@@ -1,6 +1,7 @@
 //! Failures of the machine that a caller can tell apart: a disk that is full, and one that takes nothing.
 
 use crate::Refusal;
+use inkstone_store::StoreError;
 use std::error::Error;
 use std::io;
 
@@ -14,29 +15,44 @@ impl Refusal {
     /// that whoever reads it knows that trying again is worth while later.
     pub(crate) fn failure(what: &'static str, error: &(dyn Error + 'static)) -> Self {
         let (code, message, advice) = match disk(error) {
-            Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => (
+            Some(Disk::Full) => (
                 Self::STORAGE_FULL,
                 "The server's disk is full.",
                 "Look whether your change has arrived, by get_service or a list; if not, try again when an operator has made room. Deployments wait and go on by themselves.",
             ),
-            Some(io::ErrorKind::ReadOnlyFilesystem) => (
+            Some(Disk::ReadOnly) => (
                 Self::STORAGE_READ_ONLY,
                 "The server's disk is read-only.",
                 "Try again when an operator has made the data directory writable. Deployments wait and go on by themselves.",
             ),
-            _ => return Self::internal(what, &error),
+            None => return Self::internal(what, &error),
         };
         tracing::error!(%error, "{what}");
         Self::new(code, message, advice)
     }
 }
 
-/// What the system said about a file, if that is what failed.
-fn disk(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
+/// What is the matter with the disk.
+enum Disk {
+    Full,
+    ReadOnly,
+}
+
+/// What the system said about the disk, if that is what failed.
+fn disk(error: &(dyn Error + 'static)) -> Option<Disk> {
     let mut cause = Some(error);
     while let Some(error) = cause {
+        match error.downcast_ref::<StoreError>() {
+            Some(StoreError::Full(_)) => return Some(Disk::Full),
+            Some(StoreError::ReadOnly(_)) => return Some(Disk::ReadOnly),
+            _ => {}
+        }
         if let Some(error) = error.downcast_ref::<io::Error>() {
-            return Some(error.kind());
+            return match error.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(Disk::Full),
+                io::ErrorKind::ReadOnlyFilesystem => Some(Disk::ReadOnly),
+                _ => None,
+            };
         }
         cause = error.source();
     }

@@ -180,13 +180,13 @@ impl Deployer {
         *self.inner.state_size.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads the state repo where it is asked: what a caller is shown comes from a few objects that are
+    /// Reads what is live where it is asked: what a caller is shown comes from a few objects that are
     /// cached or mapped, and handing that to another thread costs more than doing it.
     fn read_state<T>(
         &self,
         read: impl FnOnce(&Snapshot) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
-        read(&self.inner.state.main()?)
+        read(&self.inner.state.live()?)
     }
 
     /// Runs work on the state repo that writes, or reads much, beside the event loop.

@@ -101,6 +101,15 @@ impl Refusal {
         )
     }
 
+    /// What somebody else put into the state repo does not pass the checks.
+    fn unchecked() -> Self {
+        Self::new(
+            "state_repo_unchecked",
+            "The state repo's main branch has commits that break a law, so nothing is written on top of them.",
+            "An operator runs `inkstone doctor`, which names them and says what to do. What is live stays as it is, and deployments wait.",
+        )
+    }
+
     /// The planner's own refusal, or what the state repo failed with.
     pub(crate) fn from_commit(error: CommitError<Self>) -> Self {
         Self::or_reason(error)
@@ -126,11 +135,7 @@ impl Refusal {
                 for finding in &findings {
                     tracing::error!(%finding, "main does not pass the checks");
                 }
-                Self::new(
-                    "state_repo_unchecked",
-                    "The state repo's main branch has commits that break a law, so nothing is written on top of them.",
-                    "An operator runs `inkstone verify` on it and pushes a fix or a revert.",
-                )
+                Self::unchecked()
             }
         };
         refusal.into()
@@ -184,6 +189,11 @@ impl From<StateError> for Refusal {
                 "The git host that keeps the state repo has lost commits, so nothing is written on top of what it has.",
                 "An operator runs `inkstone doctor`, then `inkstone state accept` or `inkstone state restore`. Deployments wait.",
             ),
+            // What does not parse has not passed the checks, wherever somebody came upon it.
+            StateError::Malformed { .. } => {
+                tracing::error!(%error, "the state repo has a file that does not parse");
+                Self::unchecked()
+            }
             error => Self::failure("the state repo could not be read or written", &error),
         }
     }
@@ -195,7 +205,7 @@ impl From<StoreError> for Refusal {
             StoreError::QueueFull { .. } | StoreError::Busy => {
                 Self::new(error.code(), format!("{error}."), error.suggestion())
             }
-            _ => Self::internal("the database could not be read or written", &error),
+            _ => Self::failure("the database could not be read or written", &error),
         }
     }
 }

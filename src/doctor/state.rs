@@ -13,7 +13,10 @@ use inkstone_state::{Signer, Snapshot, StateError, StateRepo};
 use std::sync::Arc;
 
 /// What to do about a repo that cannot be read.
-const UNREADABLE: &str = "git -C DATA/state.git fsck says what is broken; restore it from a clone";
+const UNREADABLE: &str =
+    "`git fsck` in state.git of the data directory says what is broken; restore it from a clone";
+/// What to do about files that do not parse.
+const MALFORMED: &str = "see `live`: what does not parse has not passed the checks";
 
 pub(super) fn look(data: &DataDir, checks: &mut Vec<Check>) -> Option<StateRepo> {
     let name = "state repo";
@@ -49,7 +52,10 @@ pub(super) fn look(data: &DataDir, checks: &mut Vec<Check>) -> Option<StateRepo>
     ];
     for (name, look) in look {
         let check = look(name, data, &state);
-        checks.push(check.unwrap_or_else(|error| Check::fail(name, error.to_string(), UNREADABLE)));
+        checks.push(check.unwrap_or_else(|error| match error {
+            StateError::Malformed { .. } => Check::warn(name, error.to_string(), MALFORMED),
+            error => Check::fail(name, error.to_string(), UNREADABLE),
+        }));
     }
     Some(state)
 }

@@ -31,6 +31,12 @@ pub enum StoreError {
     /// Other writers held the database for longer than a write waits.
     #[error("the database is busy: other writers held it for too long")]
     Busy,
+    /// There is no room for what is to be written; nothing of it was.
+    #[error("the disk of the database is full: {0}")]
+    Full(#[source] sqlx::Error),
+    /// Nothing may be written where the database is.
+    #[error("the disk of the database is read-only: {0}")]
+    ReadOnly(#[source] sqlx::Error),
     /// The database failed.
     #[error("the database failed: {0}")]
     Database(#[source] sqlx::Error),
@@ -78,6 +84,8 @@ impl StoreError {
             Self::Migrate(_) => "store_not_migrated",
             Self::NotADatabase(_) => "store_not_a_database",
             Self::Busy => "store_busy",
+            Self::Full(_) => "store_full",
+            Self::ReadOnly(_) => "store_read_only",
             Self::Database(_) => "store_failed",
             Self::Corrupt { .. } => "store_corrupt",
             Self::KeyNameTaken(_) => "key_name_taken",
@@ -103,6 +111,8 @@ impl StoreError {
                  services are in the state repo and are kept; keys and tokens are made anew."
             }
             Self::Busy => "Try again in a few seconds.",
+            Self::Full(_) => "Make room on the disk of the data directory.",
+            Self::ReadOnly(_) => "Make the data directory writable.",
             Self::Database(_) => {
                 "Try again. If it happens again, check the disk of the data directory for space and \
                  errors."
@@ -128,6 +138,10 @@ impl From<sqlx::Error> for StoreError {
             Self::Busy
         } else if crate::sqlite::is_damaged(&error) {
             Self::NotADatabase(error)
+        } else if crate::sqlite::is_full(&error) {
+            Self::Full(error)
+        } else if crate::sqlite::is_read_only(&error) {
+            Self::ReadOnly(error)
         } else {
             Self::Database(error)
         }

@@ -7,7 +7,7 @@ use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{SqlSafeStr as _, Sqlite, Transaction};
+use sqlx::{Connection as _, SqlSafeStr as _, Sqlite, Transaction};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -107,6 +107,20 @@ pub(crate) fn is_damaged(error: &sqlx::Error) -> bool {
     result_code(error).is_some_and(|code| DAMAGED.contains(&code))
 }
 
+/// Whether the error says that the disk is full.
+pub(crate) fn is_full(error: &sqlx::Error) -> bool {
+    /// `SQLITE_FULL`.
+    const FULL: u32 = 13;
+    result_code(error) == Some(FULL)
+}
+
+/// Whether the error says that nothing may be written there.
+pub(crate) fn is_read_only(error: &sqlx::Error) -> bool {
+    /// `SQLITE_READONLY`.
+    const READ_ONLY: u32 = 8;
+    result_code(error) == Some(READ_ONLY)
+}
+
 /// The low byte of an extended result code: its kind (<https://sqlite.org/rescode.html>).
 fn result_code(error: &sqlx::Error) -> Option<u32> {
     let sqlx::Error::Database(error) = error else { return None };
@@ -119,6 +133,12 @@ fn one_connection() -> SqlitePoolOptions {
         .acquire_timeout(ACQUIRE_TIMEOUT)
         // A connection to a file does not go stale, and the test costs as much as a query.
         .test_before_acquire(false)
+        // SQLite ends a transaction by itself when the disk is full, of which the driver does not know: it
+        // would refuse to begin another one for ever.
+        .before_acquire(|connection, _| {
+            let is_at_rest = !connection.is_in_transaction();
+            Box::pin(async move { Ok(is_at_rest) })
+        })
         .idle_timeout(None)
         .max_lifetime(None)
 }

@@ -14,8 +14,12 @@ fn on_a_full_disk_nothing_is_changed_and_with_room_everything_goes_on() {
     fill_up(&fill);
     let error = world.agent.refused("update_service", json!({"name": "site", "replicas": 2}));
     assert_eq!(error["code"], "storage_full", "{error}");
-    let error = world.agent.refused("create_repo", json!({"name": "other"}));
-    assert_eq!(error["code"], "storage_full", "{error}");
+    for (tool, name) in
+        [("create_repo", "other"), ("get_git_token", "site"), ("redeploy_service", "site")]
+    {
+        let error = world.agent.refused(tool, json!({"name": name}));
+        assert_eq!(error["code"], "storage_full", "{tool}: {error}");
+    }
     world.site.write("index.html", "<h1>too much</h1>");
     world.site.commit("two");
     let said = world.site.refused(&["push", &world.remote, "HEAD:main"]);
@@ -26,6 +30,8 @@ fn on_a_full_disk_nothing_is_changed_and_with_room_everything_goes_on() {
     fs::remove_file(fill).unwrap();
     world.agent.ok("update_service", json!({"name": "site", "replicas": 2}));
     world.agent.ok("create_repo", json!({"name": "other"}));
+    world.agent.ok("get_git_token", json!({"name": "site"}));
+    world.agent.ok("redeploy_service", json!({"name": "site"}));
     world.site.push(&world.remote);
     world.wait_for_head();
 }
