@@ -11,7 +11,7 @@ use crate::upgrade::explain;
 use anyhow::{Context as _, bail};
 use inkstone_deployer::Tool;
 use inkstone_secrets::{Identities, Identity, SealError, open, seal};
-use inkstone_spec::{Owner, Recipient, Region, ServiceRef};
+use inkstone_spec::{Recipient, Region, ServiceRef};
 use inkstone_state::{
     Action, CommitError, Edit, Message, Proposal, Snapshot, StateError, StateRepo, plan,
 };
@@ -37,6 +37,10 @@ pub(crate) fn identity(args: &IdentityArgs) -> anyhow::Result<Verdict> {
             })?;
             rewrap(&state, &identities)?;
             line("the old one stays in the file: older commits open with it alone");
+            line(format_args!(
+                "back {} up again: no copy has the new one",
+                data.identity_file().display()
+            ));
         }
         IdentityCommand::Add { recipient, .. } => {
             if !recipients(&state, |recipients| {
@@ -72,18 +76,23 @@ fn recipients(
     let actor = actor()?;
     let plan = |snapshot: &Snapshot| {
         let mut edits = Vec::new();
+        let (mut added, mut removed) = (BTreeSet::new(), BTreeSet::new());
         for region in snapshot.regions()? {
-            let mut all = recipients_of(snapshot, &region)?;
-            change(&mut all);
-            edits.extend(plan::rotate_recipients(snapshot, &region, all.into_iter().collect())?);
+            let before = recipients_of(snapshot, &region)?;
+            let mut after = before.clone();
+            change(&mut after);
+            added.extend(after.difference(&before).cloned());
+            removed.extend(before.difference(&after).cloned());
+            edits.extend(plan::set_recipients(snapshot, &region, after.into_iter().collect())?);
         }
-        let action = Action::Rotate(Owner::Platform);
+        let (added, removed) = (added.into_iter().collect(), removed.into_iter().collect());
+        let action = Action::SetRecipients { added, removed };
         let message = Message { action, actor: actor.clone(), tool: TOOL };
         Ok::<_, StateError>((!edits.is_empty()).then_some(Proposal { message, edits }))
     };
     let committed = state.commit(Timestamp::now(), plan).map_err(|error| explain(&error))?;
     if committed.changed {
-        line(format_args!("{} rotate the keys of the platform", committed.commit.short()));
+        line(format_args!("{} changes to whom is sealed", committed.commit.short()));
     }
     Ok(committed.changed)
 }
@@ -98,7 +107,7 @@ fn rewrap(state: &StateRepo, identities: &Identities) -> anyhow::Result<()> {
         progress(format_args!("{place} of {} services looked at", all.len()));
         let plan = |snapshot: &Snapshot| {
             let edits = rewrapped_env(snapshot, name, identities)?;
-            let action = Action::Rotate(Owner::Service(name.clone()));
+            let action = Action::Rotate(name.clone());
             let message = Message { action, actor: actor.clone(), tool: TOOL };
             Ok::<_, StateError>((!edits.is_empty()).then_some(Proposal { message, edits }))
         };

@@ -2,9 +2,10 @@
 //! newline can never forge a trailer.
 
 use crate::lookalike::{lines, read_as};
+use crate::undo::Field;
 use inkstone_spec::{
-    CommitId, DeploymentId, Digest, Invalid, KeyName, Owner, ProjectRef, Release, RepoRef,
-    ServiceRef, WorkspaceName,
+    CommitId, DeploymentId, Digest, Invalid, KeyName, Owner, ProjectRef, Recipient, Release,
+    RepoRef, ServiceRef, WorkspaceName,
 };
 use std::borrow::Cow;
 use std::fmt;
@@ -17,6 +18,8 @@ pub type Actor = KeyName;
 pub(crate) const CLAIM_PREFIX: &str = "Inkstone-";
 /// The action of a commit that has a deployment's outcome: others only name the release they restore.
 pub(crate) const DEPLOY: &str = "deploy";
+/// How long the names of changed fields in a subject may be together.
+const MAX_NAMES_CHARS: usize = 80;
 /// The trailer by which an operator allows a push to remove many services.
 const ALLOW_REMOVAL: (&str, &str) = ("Allow-Removal", "yes");
 
@@ -72,7 +75,12 @@ pub enum Action {
     /// Adds a service: intent, env and host claim.
     CreateService(ServiceRef),
     /// Changes what a service is asked to be; its release stays.
-    UpdateService(ServiceRef),
+    UpdateService {
+        /// The service.
+        service: ServiceRef,
+        /// What of it changes.
+        fields: Vec<Field>,
+    },
     /// Deploys a service.
     Deploy {
         /// The service.
@@ -110,9 +118,15 @@ pub enum Action {
     Render(Owner),
     /// Renders a service's or a project's manifests by the current template set.
     Upgrade(Owner),
-    /// Changes who can open sealed values: of the platform, the clusters' recipients; of a service, to
-    /// whom its env is sealed. No value changes.
-    Rotate(Owner),
+    /// Changes to whom the clusters seal.
+    SetRecipients {
+        /// Who can open what is sealed from now on.
+        added: Vec<Recipient>,
+        /// Who no longer can.
+        removed: Vec<Recipient>,
+    },
+    /// Seals a service's env to others. No value changes.
+    Rotate(ServiceRef),
 }
 
 /// What a trailer says of the release that a service has.
@@ -145,13 +159,14 @@ impl Action {
             Self::CreateProject(_) => "create-project",
             Self::DeleteProject(_) => "delete-project",
             Self::CreateService(_) => "create-service",
-            Self::UpdateService(_) => "update-service",
+            Self::UpdateService { .. } => "update-service",
             Self::Deploy { .. } => DEPLOY,
             Self::Rollback { .. } => "rollback",
             Self::Revert { .. } => "revert",
             Self::DeleteService(_) => "delete-service",
             Self::Render(_) => "render",
             Self::Upgrade(_) => "upgrade",
+            Self::SetRecipients { .. } => "set-recipients",
             Self::Rotate(_) => "rotate",
         }
     }
@@ -159,14 +174,14 @@ impl Action {
     fn service(&self) -> Option<&ServiceRef> {
         match self {
             Self::CreateService(service)
-            | Self::UpdateService(service)
+            | Self::UpdateService { service, .. }
             | Self::Deploy { service, .. }
             | Self::Rollback { service, .. }
             | Self::Revert { service, .. }
             | Self::DeleteService(service)
             | Self::Render(Owner::Service(service))
             | Self::Upgrade(Owner::Service(service))
-            | Self::Rotate(Owner::Service(service)) => Some(service),
+            | Self::Rotate(service) => Some(service),
             _ => None,
         }
     }
@@ -194,7 +209,12 @@ impl Action {
             Self::CreateProject(project) => format!("create project {project}"),
             Self::DeleteProject(project) => format!("delete project {project}"),
             Self::CreateService(service) => format!("create {service}"),
-            Self::UpdateService(service) => format!("update {service}"),
+            Self::UpdateService { service, fields } if fields.is_empty() => {
+                format!("update {service}")
+            }
+            Self::UpdateService { service, fields } => {
+                format!("update {service}: {}", some_of(fields))
+            }
             Self::Deploy { service, source_commit, .. } => {
                 format!("deploy {service} at {}", source_commit.short())
             }
@@ -207,7 +227,17 @@ impl Action {
             Self::DeleteService(service) => format!("delete {service}"),
             Self::Render(owner) => format!("render {owner}"),
             Self::Upgrade(owner) => format!("upgrade {owner}"),
-            Self::Rotate(owner) => format!("rotate the keys of {owner}"),
+            Self::SetRecipients { added, removed } => {
+                match (added.as_slice(), removed.as_slice()) {
+                    ([added], []) => format!("seal to {added} too"),
+                    ([], [removed]) => format!("seal no longer to {removed}"),
+                    ([added], [removed]) => format!("seal to {added} for {removed}"),
+                    (added, removed) => {
+                        format!("seal to {} more and {} fewer", added.len(), removed.len())
+                    }
+                }
+            }
+            Self::Rotate(service) => format!("rotate the keys of {service}"),
         }
     }
 
@@ -218,9 +248,30 @@ impl Action {
                 "Image, settings and env are again those of commit {to},\nbut for what was changed after the release that this leaves."
             )),
             Self::Revert { commit, .. } => Some(format!("This reverts commit {commit}.")),
+            Self::SetRecipients { added, removed } => {
+                let added = added.iter().map(|it| format!("{it} can open it from now on."));
+                let removed = removed.iter().map(|it| format!("{it} can open nothing new."));
+                Some(added.chain(removed).collect::<Vec<_>>().join("\n"))
+            }
             _ => None,
         }
     }
+}
+
+/// The first of these names, as many as a line has room for.
+fn some_of(fields: &[Field]) -> String {
+    let mut names = String::new();
+    for (told, field) in fields.iter().enumerate() {
+        let (name, comma) = (field.to_string(), if told > 0 { ", " } else { "" });
+        if names.len() + comma.len() + name.len() > MAX_NAMES_CHARS {
+            let left = fields.len() - told;
+            let and = if told > 0 { " and " } else { "" };
+            let fields = if left == 1 { "field" } else { "fields" };
+            return format!("{names}{and}{left} {fields}{}", if told > 0 { " more" } else { "" });
+        }
+        names = names + comma + &name;
+    }
+    names
 }
 
 /// The message of one commit of Inkstone's.
@@ -341,7 +392,13 @@ fn set<T: FromStr<Err: fmt::Display>>(slot: &mut Option<T>, value: &str) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::undo::Leaf;
     use proptest::prelude::*;
+
+    const RECIPIENTS: [&str; 2] = [
+        "age1qyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqs3290gq",
+        "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa",
+    ];
 
     fn name() -> impl Strategy<Value = String> {
         "[a-z](-?[a-z0-9]){0,9}"
@@ -391,6 +448,18 @@ mod tests {
         ]
     }
 
+    fn fields() -> impl Strategy<Value = Vec<Field>> {
+        let leaf = proptest::sample::select(Leaf::ALL).prop_map(Field::Spec);
+        let env =
+            "[A-Z_]{1,100}".prop_filter_map("reserved", |key| key.parse().ok().map(Field::Env));
+        proptest::collection::vec(prop_oneof![leaf, env], 0..9)
+    }
+
+    fn recipients() -> impl Strategy<Value = Vec<Recipient>> {
+        let two = RECIPIENTS.map(|text| text.parse::<Recipient>().unwrap());
+        proptest::sample::subsequence(two.to_vec(), 0..=2)
+    }
+
     fn action() -> impl Strategy<Value = Action> {
         prop_oneof![
             Just(Action::Found),
@@ -400,10 +469,13 @@ mod tests {
             service().prop_map(Action::CreateService),
             service().prop_map(Action::DeleteService),
             service().prop_map(|s| Action::DeleteProject(s.project_ref())),
-            service().prop_map(Action::UpdateService),
+            (service(), fields())
+                .prop_map(|(service, fields)| { Action::UpdateService { service, fields } }),
             owner().prop_map(Action::Render),
             owner().prop_map(Action::Upgrade),
-            owner().prop_map(Action::Rotate),
+            service().prop_map(Action::Rotate),
+            (recipients(), recipients())
+                .prop_map(|(added, removed)| { Action::SetRecipients { added, removed } }),
             undo(),
             deploy(),
         ]

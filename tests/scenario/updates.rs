@@ -48,7 +48,7 @@ fn a_change_of_size_is_one_small_commit_of_what_runs_and_no_build() {
     );
     let message = world.server.state().run(&["log", "-1", "--format=%an|%B", "main"]);
     for part in [
-        "bootstrap|update main/default/site\n",
+        "bootstrap|update main/default/site: spec.replicas, spec.resources.memory\n",
         "Inkstone-Action: update-service\n",
         "Inkstone-Service: main/default/site\n",
         "Inkstone-Tool: update_service\n",

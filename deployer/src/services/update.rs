@@ -1,6 +1,6 @@
 //! Changing a service: one commit, and a build only where the source or how it is built changed.
 
-use super::fields::changed;
+use super::fields::{changed, differing, edited};
 use super::hold::refuse_on_hold;
 use super::{arguments, env, existing_service, short, summary};
 use crate::{Action, Caller, Deployer, DeploymentSummary, Refusal, ServiceUpdated};
@@ -149,15 +149,12 @@ impl Deployer {
                         refuse_on_hold(&files.service)?;
                     }
                     let change = request.change(snapshot, &files, &actor, &identities)?;
+                    let edits = plan::update_service(snapshot, &wanted, change)?;
+                    let fields = differing(Some(&files), Some(&edited(&files, &edits)?));
                     before.replace(Some(files));
-                    Ok(Some(Proposal {
-                        message: Message {
-                            action: StateAction::UpdateService(wanted.clone()),
-                            actor: actor.clone(),
-                            tool: tool.clone(),
-                        },
-                        edits: plan::update_service(snapshot, &wanted, change)?,
-                    }))
+                    let action = StateAction::UpdateService { service: wanted.clone(), fields };
+                    let message = Message { action, actor: actor.clone(), tool: tool.clone() };
+                    Ok(Some(Proposal { message, edits }))
                 };
                 let committed =
                     state.commit(jiff::Timestamp::now(), plan).map_err(Refusal::from_commit)?;
@@ -174,7 +171,8 @@ impl Deployer {
         let (deployment, next) = if builds {
             self.build_after_update(caller, &after).await
         } else {
-            (None, next(&after, committed.changed))
+            let was_on_hold = was.is_some_and(|was| was.hold.is_some());
+            (None, next(&after, committed.changed, was_on_hold))
         };
         Ok(ServiceUpdated {
             service: short(name),
@@ -226,11 +224,15 @@ impl Deployer {
     }
 }
 
-fn next(files: &ServiceFiles, changed: bool) -> String {
+fn next(files: &ServiceFiles, changed: bool, was_on_hold: bool) -> String {
     let called = arguments(&files.service.metadata.service_ref());
     if files.service.spec.hold.is_some() {
         format!(
             "It is on hold: nothing is deployed until update_service with {called} and hold null."
+        )
+    } else if was_on_hold {
+        format!(
+            "The hold is lifted: what waited for that goes on; call get_service with {called} to follow it."
         )
     } else if !changed {
         format!("It was so already; call get_service with {called} to see all of it.")

@@ -86,7 +86,7 @@ impl Change<'_> {
                 };
                 self.touches(is_projects) && self.is_upgrade_of_project()?
             }
-            "rotate" => {
+            "set-recipients" => {
                 self.touches(|path| matches!(path, StatePath::Cluster(_)))
                     && self.changes_recipients_alone()?
             }

@@ -18,7 +18,7 @@ pub(crate) use platform::template_files;
 pub use platform::{add_workspace, install_templates};
 pub use project::{create_project, delete_project};
 pub use render::{follow_up, render_all, upgrade};
-pub use rotate::{rotate_env, rotate_recipients};
+pub use rotate::{rotate_env, set_recipients};
 pub(crate) use service::put_service;
 pub use service::{create_service, delete_service, deploy, update_service};
 

@@ -6,7 +6,7 @@ use inkstone_secrets::EnvFile;
 use inkstone_spec::{Recipient, Region, ServiceRef, StatePath};
 
 /// Makes these the ones who can open what is sealed from now on in a region.
-pub fn rotate_recipients(
+pub fn set_recipients(
     snapshot: &Snapshot,
     region: &Region,
     recipients: Vec<Recipient>,

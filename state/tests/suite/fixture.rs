@@ -213,9 +213,11 @@ impl Fixture {
         change: &ServiceChange,
     ) -> Result<Committed, CommitError<PlanError>> {
         let name = name(service);
-        commit(&self.state, &Action::UpdateService(name.clone()), |snapshot| {
-            plan::update_service(snapshot, &name, change.clone())
-        })
+        commit(
+            &self.state,
+            &Action::UpdateService { service: name.clone(), fields: Vec::new() },
+            |snapshot| plan::update_service(snapshot, &name, change.clone()),
+        )
     }
 
     pub(crate) fn delete(&self, service: &str) -> Outcome {

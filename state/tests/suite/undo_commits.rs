@@ -3,7 +3,7 @@
 
 use crate::fixture::{Fixture, SITE, commit, deploy, findings, name, now, release, values};
 use inkstone_secrets::{Identities, Identity, open, seal};
-use inkstone_spec::{CommitId, Hold, Hostname, Memory, Owner, Port, Replicas, UtcTime};
+use inkstone_spec::{CommitId, Hold, Hostname, Memory, Port, Replicas, UtcTime};
 use inkstone_state::plan::{Change, PlanError, ServiceChange};
 use inkstone_state::undo::{EnvMerge, Field, Leaf, Policy, Sides, edits, merge, who_changed};
 use inkstone_state::{Action, CommitError, Committed, Released, Snapshot, history, plan};
@@ -247,7 +247,7 @@ fn a_change_before_a_rotation_is_undone_for_those_who_can_open_now() {
     let file = fixture.service("site").unwrap().env.unwrap();
     let opened = open(&file, &fixture.identities).unwrap();
     let sealed = seal(Some(&file), &opened, &fixture.identities, &recipients, now()).unwrap();
-    commit(&fixture.state, &Action::Rotate(Owner::Service(name("site"))), |snapshot| {
+    commit(&fixture.state, &Action::Rotate(name("site")), |snapshot| {
         plan::rotate_env(snapshot, &name("site"), sealed.as_ref().unwrap())
     })
     .unwrap();

@@ -183,15 +183,16 @@ fn a_rotation_changes_who_can_open_an_env_and_no_manifest() {
     let fixture = Fixture::new();
     let new = Identities::new(Identity::generate().unwrap(), Vec::new());
     let both = [&new, &fixture.identities].map(|i| i.current().recipient().clone());
-    commit(&fixture.state, &Action::Rotate(Owner::Platform), |snapshot| {
-        plan::rotate_recipients(snapshot, &region(), both.to_vec())
+    let added = vec![both[0].clone()];
+    commit(&fixture.state, &Action::SetRecipients { added, removed: Vec::new() }, |snapshot| {
+        plan::set_recipients(snapshot, &region(), both.to_vec())
     })
     .unwrap();
     let env = fixture.service("site").unwrap().env.unwrap();
     let opened = open(&env, &fixture.identities).unwrap();
     let sealed = seal(Some(&env), &opened, &fixture.identities, &both.into(), now());
     let sealed = sealed.unwrap().unwrap();
-    commit(&fixture.state, &Action::Rotate(Owner::Service(name("site"))), |snapshot| {
+    commit(&fixture.state, &Action::Rotate(name("site")), |snapshot| {
         plan::rotate_env(snapshot, &name("site"), &sealed)
     })
     .unwrap();
