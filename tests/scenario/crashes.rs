@@ -85,6 +85,16 @@ fn a_push_that_cannot_be_queued_at_that_moment_is_deployed_later() {
     world.wait_for_head();
 }
 
+#[test]
+fn a_service_whose_deployment_cannot_be_queued_is_created_and_deployed_later() {
+    let mut world = World::new();
+    let lock = DatabaseLock::take(&world.server.data().join("inkstone.db"));
+    let created = world.agent.ok("create_service", json!({"name": "site", "repo": "site"}));
+    assert!(created["next"].as_str().unwrap().contains("not queued yet"), "{created}");
+    drop(lock);
+    world.wait_for_head();
+}
+
 /// Somebody else's transaction, which keeps the server from writing to its database.
 struct DatabaseLock(Child);
 

@@ -124,27 +124,30 @@ impl Deployer {
         drop(stays);
 
         let branch = &files.service.spec.source.branch;
-        let head = self.inner.repos.branch_head(&repo, branch).await?;
-        let deployment = match head {
-            Some(source_commit) => {
-                Some(self.enqueue(caller, &files, Trigger::Api, source_commit).await?.0)
+        let queued = async {
+            match self.inner.repos.branch_head(&repo, branch).await? {
+                Some(head) => {
+                    let deployment = self.enqueue(caller, &files, Trigger::Api, head).await?.0;
+                    let asked = arguments(&name);
+                    let next =
+                        format!("Call get_service with {asked} until its deployment is committed.");
+                    Ok::<_, Refusal>((Some(summary(&deployment)), next))
+                }
+                None => Ok((None, self.without_a_branch(&repo, branch).await?)),
             }
-            None => None,
         };
-        let next = match &deployment {
-            Some(_) => format!(
-                "Call get_service with {} until its deployment is committed.",
+        // The service is there by now, so this is an answer and no refusal.
+        let (deployment, next) = queued.await.unwrap_or_else(|refusal| {
+            self.inner.missed.notify_one();
+            let next = format!(
+                "The service is created, but its deployment is not queued yet: {} It is tried again by itself; call get_service with {} to see it.",
+                refusal.message,
                 arguments(&name)
-            ),
-            None => self.without_a_branch(&repo, branch).await?,
-        };
-        Ok(ServiceCreated {
-            service: short(&name),
-            commit: commit.to_string(),
-            url,
-            deployment: deployment.as_ref().map(summary),
-            next,
-        })
+            );
+            (None, next)
+        });
+        let service = short(&name);
+        Ok(ServiceCreated { service, commit: commit.to_string(), url, deployment, next })
     }
 
     /// What to do about a service whose branch has no commit.
