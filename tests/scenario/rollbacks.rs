@@ -72,6 +72,17 @@ fn without_a_target_the_release_before_comes_back_to_the_byte() {
 }
 
 #[test]
+fn what_was_deployed_once_more_is_left_together_with_its_twin() {
+    let mut world = World::deployed();
+    let first = world.service()["release"].clone();
+    deploy(&mut world, "two");
+    let again = world.agent.ok("redeploy_service", json!({"name": "site"}));
+    world.wait_for_end(&again["deployment"]["id"]);
+    let back = world.agent.ok("rollback_service", json!({"name": "site"}));
+    assert_eq!(back["release"], first);
+}
+
+#[test]
 fn the_release_before_is_the_one_that_ran_before() {
     let mut world = World::deployed();
     let one = world.agent.ok("get_service", json!({"name": "site"}))["release"].clone();
@@ -181,7 +192,7 @@ fn what_was_changed_again_since_is_asked_about_by_name() {
             (&json!("env.LEVEL"), &json!(level), &json!("bootstrap")),
         ]
     );
-    assert_eq!(conflicts[0]["subject"], "update main/default/site");
+    assert_eq!(conflicts[0]["subject"], "update main/default/site: spec.replicas");
     let suggestion = error["suggestion"].as_str().unwrap();
     assert!(suggestion.contains("restore") && suggestion.contains("keep"), "{suggestion}");
     assert_eq!(head(&world), level, "nothing was changed");

@@ -2,10 +2,12 @@
 
 use super::Rollback;
 use crate::Refusal;
+use crate::services::fields::differing;
 use crate::services::{existing_service, short};
 use inkstone_spec::{CommitId, CommitPrefix, DeploymentId, Service, ServiceRef};
 use inkstone_state::history::{Walk, find_deployment};
-use inkstone_state::{Snapshot, StateRepo};
+use inkstone_state::undo::Field;
+use inkstone_state::{ServiceFiles, Snapshot, StateRepo};
 use jiff::Timestamp;
 
 /// Where a merge goes from and to.
@@ -114,22 +116,41 @@ fn current(
     Ok((Some(release.deployment.clone()), deploy))
 }
 
-/// The release that the service had before its current one was deployed: the state at its deploy.
+/// The newest release before the current one that was another: the state at its deploy. Deploying the
+/// same again is no release that anybody would want to leave.
 fn previous(
     state: &StateRepo,
     head: &Snapshot,
     service: &Service,
 ) -> Result<Option<Snapshot>, Refusal> {
     let name = service.metadata.service_ref();
-    let Some(deploy) = current(state, head, &name)?.1 else { return Ok(None) };
-    let Some(before) = parent(&deploy)? else { return Ok(None) };
-    let Some((_, was)) = before.intent(&name)? else { return Ok(None) };
-    match &was.release {
-        Some(release) if was.metadata == service.metadata => {
-            release_of(state, &before, &name, &release.deployment)
+    let Some(current) = current(state, head, &name)?.1 else { return Ok(None) };
+    let is = current.service(&name)?;
+    let mut deploy = current;
+    loop {
+        let Some(before) = parent(&deploy)? else { return Ok(None) };
+        let Some((_, was)) = before.intent(&name)? else { return Ok(None) };
+        let Some(release) = &was.release else { return Ok(None) };
+        if was.metadata != service.metadata {
+            return Ok(None);
         }
-        _ => Ok(None),
+        let Some(found) = release_of(state, &before, &name, &release.deployment)? else {
+            return Ok(None);
+        };
+        if !runs_the_same(found.service(&name)?.as_ref(), is.as_ref()) {
+            return Ok(Some(found));
+        }
+        deploy = found;
     }
+}
+
+/// Whether two releases run the same image as the same service.
+fn runs_the_same(a: Option<&ServiceFiles>, b: Option<&ServiceFiles>) -> bool {
+    let image = |files: Option<&ServiceFiles>| {
+        let release = files?.service.release.as_ref()?;
+        Some((release.image.clone(), release.port, release.user))
+    };
+    image(a) == image(b) && differing(a, b).iter().all(|field| *field == Field::Release)
 }
 
 /// The state at the deploy of a deployment of this service; `None` where it has no such deploy.
