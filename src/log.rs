@@ -8,7 +8,7 @@ pub(crate) use scope::Scope;
 use crate::Verdict;
 use crate::cli::LogArgs;
 use crate::output::{json_line, line, note, progress, table_cut};
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use inkstone_spec::{CommitId, Owner, ServiceRef, printable};
 use inkstone_state::history::{By, Commit, Entry, Walk};
 use inkstone_state::{Snapshot, snapshot_of};
@@ -34,12 +34,18 @@ pub(crate) fn log(args: &LogArgs) -> anyhow::Result<Verdict> {
             json_line(&as_json(entry));
         }
     } else if entries.is_empty() {
+        must_be_known(&head, args.scope.as_ref())?;
         let of = args.scope.as_ref().map(|scope| format!(" to {scope}")).unwrap_or_default();
         let since = since.map(|since| format!(" since {}", minute(since))).unwrap_or_default();
         line(format_args!("no change{of}{since}"));
     } else {
-        let header = ["WHEN (UTC)", "COMMIT", "SOURCE", "WHO", "ACTION", "SERVICE", "SUBJECT"];
-        table_cut(&header, &entries.iter().map(row).collect::<Vec<_>>());
+        let is_of_one = matches!(args.scope, Some(Scope::Service(_)));
+        let rows: Vec<_> = entries.iter().map(|entry| row(entry, is_of_one)).collect();
+        let header = ["WHEN (UTC)", "COMMIT", "SOURCE", "WHO", "SERVICE", "SUBJECT"];
+        table_cut(
+            &header.into_iter().filter(|it| !(is_of_one && *it == "SERVICE")).collect::<Vec<_>>(),
+            &rows,
+        );
         tell_more(args, &entries, more);
     }
     let nobodys = entries.iter().filter(|entry| matches!(entry.by, By::Nobody(_))).count();
@@ -94,22 +100,32 @@ fn entries(
     Ok((entries, false))
 }
 
-fn row(entry: &Entry) -> Vec<String> {
-    let (who, action) = match &entry.by {
-        By::Inkstone { action, actor, tool } => (format!("{actor} ({tool})"), action.clone()),
-        By::Person(name) => (shown_name(name), "by hand".to_owned()),
-        By::Nobody(name) => (shown_name(name), "UNSIGNED".to_owned()),
+/// A name that was mistyped must not look like one to which nothing happened.
+fn must_be_known(head: &Snapshot, scope: Option<&Scope>) -> anyhow::Result<()> {
+    match scope {
+        Some(scope) if entries(head, Some(scope), None, 1)?.0.is_empty() => {
+            bail!(
+                "this history has nothing of the name {scope}: give WORKSPACE, WORKSPACE/PROJECT or WORKSPACE/PROJECT/SERVICE"
+            )
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A change, with whose it is unless that is known.
+fn row(entry: &Entry, is_of_one: bool) -> Vec<String> {
+    let who = match &entry.by {
+        By::Inkstone { actor, tool, .. } => format!("{actor} ({tool})"),
+        By::Person(name) => format!("{} (by hand)", shown_name(name)),
+        By::Nobody(name) => format!("{} (UNSIGNED)", shown_name(name)),
     };
     let names: Vec<String> = entry.owners.iter().map(name).collect();
-    vec![
-        minute(entry.at),
-        cut(&entry.commit).to_owned(),
-        entry.source_commit.as_ref().map(|commit| commit.short().to_owned()).unwrap_or_default(),
-        printable(&who),
-        printable(&action),
-        names.join(", "),
-        printable(&entry.subject),
-    ]
+    let source = entry.source_commit.as_ref().map(|commit| commit.short().to_owned());
+    [minute(entry.at), cut(&entry.commit).to_owned(), source.unwrap_or_default(), printable(&who)]
+        .into_iter()
+        .chain((!is_of_one).then(|| names.join(", ")))
+        .chain([printable(&entry.subject)])
+        .collect()
 }
 
 fn as_json(entry: &Entry) -> serde_json::Value {
@@ -160,9 +176,9 @@ fn services(entry: &Entry) -> impl Iterator<Item = &ServiceRef> {
     })
 }
 
-/// A service's directory in any region, as git's pathspecs have it.
+/// A service's files in any region, as git's pathspecs have it: one with a star has to match all of a path.
 fn glob(service: &ServiceRef) -> String {
-    format!("clusters/*/{}/{}/services/{}", service.workspace, service.project, service.service)
+    format!("clusters/*/{}/{}/services/{}/*", service.workspace, service.project, service.service)
 }
 
 fn name(owner: &Owner) -> String {
