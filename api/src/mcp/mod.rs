@@ -1,6 +1,7 @@
 //! MCP over Streamable HTTP (<https://modelcontextprotocol.io/specification>), without sessions.
 
 mod answer;
+mod body;
 mod server;
 
 use crate::ApiConfig;
@@ -11,6 +12,7 @@ use axum::extract::Request;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Json, Router};
+use body::{Bodies, bounded};
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HOST, ORIGIN};
 use inkstone_deployer::{Deployer, Refusal};
@@ -45,6 +47,7 @@ pub(crate) fn routes(deployer: Deployer, config: &ApiConfig, metrics: Arc<Metric
     );
     Router::new()
         .route_service("/mcp", service)
+        .route_layer(from_fn_with_state(Bodies::new(config.max_body_bytes), bounded))
         .route_layer(from_fn(in_words))
         .route_layer(from_fn(in_time))
         .route_layer(from_fn_with_state(deployer, authenticate))

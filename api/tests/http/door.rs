@@ -106,6 +106,20 @@ async fn a_body_over_the_limit_is_refused() {
 }
 
 #[tokio::test]
+async fn a_small_body_of_many_values_is_refused_before_it_is_understood() {
+    let server = Server::start().await;
+    let many = vec![json!([]); 20_000];
+    let params = json!({"name": "whoami", "arguments": {"x": many}});
+    let answer = server.send(mcp_request(&server.key, "tools/call", &params)).await;
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert!(answer.body.contains("10000 values"), "{}", answer.body);
+    let text = "[[],".repeat(20_000);
+    let params = json!({"name": "whoami", "arguments": {"x": text}});
+    let answer = server.send(mcp_request(&server.key, "tools/call", &params)).await;
+    assert_eq!(answer.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn what_is_not_one_mcp_message_is_refused() {
     let server = Server::start().await;
     let deep = format!(
