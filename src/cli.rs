@@ -3,7 +3,7 @@
 use crate::log::Scope;
 use crate::options::{DataOptions, ServeOptions};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use inkstone_spec::{KeyName, ProjectRef, Recipient, Scopes, ServiceRef, WorkspaceName};
+use inkstone_spec::{KeyName, ProjectRef, Scopes, ServiceRef, WorkspaceName};
 use std::path::PathBuf;
 
 /// An MCP-native deployer whose database is a git repository.
@@ -196,14 +196,14 @@ pub(crate) enum IdentityCommand {
     /// Let somebody else open everything too, with `sops` for instance: an operator's key.
     Add {
         /// `age1…`: what `age-keygen -y` prints.
-        recipient: Recipient,
+        recipient: String,
         #[command(flatten)]
         data: DataOptions,
     },
     /// Seal to somebody no more.
     Remove {
         /// `age1…`.
-        recipient: Recipient,
+        recipient: String,
         #[command(flatten)]
         data: DataOptions,
     },

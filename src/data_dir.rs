@@ -88,6 +88,17 @@ impl DataDir {
         Ok(Claimed { _lock: lock })
     }
 
+    /// Takes the identity file for this command, which may go on beside the server.
+    pub(crate) fn claim_identities(&self) -> anyhow::Result<Claimed> {
+        let path = self.root.join("identity-lock");
+        let lock =
+            File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+            anyhow::anyhow!("another `inkstone identity` is under way: try again when it is done")
+        })?;
+        Ok(Claimed { _lock: lock })
+    }
+
     /// The SQL store.
     pub(crate) async fn store(&self) -> anyhow::Result<Store> {
         Store::open(&self.database()).await.map_err(|error| {

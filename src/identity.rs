@@ -18,11 +18,18 @@ use inkstone_state::{
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// How an age identity begins (<https://age-encryption.org/v1>).
+const SECRET: &str = "AGE-SECRET-KEY";
 /// Through what these commits come.
 const TOOL: Tool = Tool::new("identity");
 
 pub(crate) fn identity(args: &IdentityArgs) -> anyhow::Result<Verdict> {
     let data = DataDir::open(&args.command.data().data)?;
+    // One at a time: of two new identities only one would be in the file.
+    let _alone = match &args.command {
+        IdentityCommand::List { .. } => None,
+        _ => Some(data.claim_identities()?),
+    };
     let (state, identities) = (data.state()?, data.identities()?);
     match &args.command {
         IdentityCommand::List { json, .. } => list(&state.main()?, &identities, *json)?,
@@ -43,6 +50,7 @@ pub(crate) fn identity(args: &IdentityArgs) -> anyhow::Result<Verdict> {
             ));
         }
         IdentityCommand::Add { recipient, .. } => {
+            let recipient = &public(recipient)?;
             if !recipients(&state, |recipients| {
                 recipients.insert(recipient.clone());
             })? {
@@ -51,6 +59,7 @@ pub(crate) fn identity(args: &IdentityArgs) -> anyhow::Result<Verdict> {
             rewrap(&state, &identities)?;
         }
         IdentityCommand::Remove { recipient, .. } => {
+            let recipient = &public(recipient)?;
             if identities.current().recipient() == recipient {
                 bail!("{recipient} is this server's own: `inkstone identity rotate` replaces it");
             }
@@ -61,11 +70,19 @@ pub(crate) fn identity(args: &IdentityArgs) -> anyhow::Result<Verdict> {
                     "it can open what it could until now; a service's next change of a variable seals all of that service's anew, without it",
                 );
             } else {
-                line("no region seals to it");
+                bail!("no region seals to {recipient}: `inkstone identity list` shows to whom");
             }
         }
     }
     Ok(Verdict::Good)
+}
+
+/// Somebody's public key, as it was given. What is secret is not repeated.
+fn public(given: &str) -> anyhow::Result<Recipient> {
+    if given.to_ascii_uppercase().starts_with(SECRET) {
+        bail!("this is a secret identity: give its public half, which `age-keygen -y` prints");
+    }
+    Ok(given.parse()?)
 }
 
 /// Changes to whom each region seals, a commit for all; whether that changed anything.

@@ -252,7 +252,18 @@ fn read(path: &Path) -> anyhow::Result<ServeOptions> {
     }
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    toml::from_str(&text).with_context(|| format!("{} is not a configuration", path.display()))
+    toml::from_str(&text).map_err(|error| {
+        // The driver's own words repeat the line, and somebody may have put a password there.
+        let line = error
+            .span()
+            .and_then(|span| text.get(..span.start))
+            .map_or(1, |before| before.matches('\n').count() + 1);
+        anyhow::anyhow!(
+            "{} is not a configuration: line {line}: {}",
+            path.display(),
+            error.message()
+        )
+    })
 }
 
 /// A base URL without user, query, path or trailing slash.

@@ -1,7 +1,7 @@
 //! Law 4 and 6 over a rotation: who can open sealed values changes, the values do not, nothing restarts,
 //! and what was sealed before still opens.
 
-use crate::harness::World;
+use crate::harness::{World, binary};
 use inkstone_secrets::{Identities, Identity};
 use serde_json::{Value, json};
 use std::process::Command;
@@ -58,6 +58,30 @@ fn a_rotation_changes_no_value_restarts_nothing_and_is_undone_like_anything_else
     let lines: Vec<&str> = listed.lines().collect();
     assert_eq!(lines.len(), 3, "{listed}");
     assert!(lines.iter().any(|line| line.contains("this server's, old") && line.ends_with('1')));
+}
+
+#[test]
+fn of_two_rotations_at_once_no_identity_is_lost() {
+    let world = world();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            let mut rotate = binary();
+            rotate.args(["identity", "rotate", "--data"]).arg(world.server.data());
+            scope.spawn(move || rotate.output().unwrap());
+        }
+    });
+    let listed = world.server.inkstone_ok(&["identity", "list", "--json"]);
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    let sealed: Vec<_> = listed["recipients"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|it| it["regions"].as_array().is_some_and(|regions| !regions.is_empty()))
+        .collect();
+    assert!(sealed.len() == 1 && sealed[0]["whose"] == "this server's", "{listed}");
+    let said = world.server.inkstone(&["identity", "add", "AGE-SECRET-KEY-1QQQ"]);
+    let said = String::from_utf8(said.stderr).unwrap();
+    assert!(said.contains("age-keygen -y") && !said.contains("1QQQ"), "{said}");
 }
 
 #[test]
