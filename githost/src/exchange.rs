@@ -5,6 +5,7 @@ use crate::body::{self, RequestBody};
 use crate::git::{self, Process};
 use crate::pktline::{self, Packet};
 use crate::refusal::Refusal;
+use crate::turnstile::Turn;
 use crate::{Limits, RepoPath};
 use bytes::{Bytes, BytesMut};
 use std::time::Duration;
@@ -58,6 +59,7 @@ pub(crate) async fn run(
     repo: &RepoPath,
     input: Input,
     kind: Kind,
+    turn: &mut Turn,
     answer: &Answer,
     limits: &Limits,
 ) -> Option<Bytes> {
@@ -68,11 +70,17 @@ pub(crate) async fn run(
         let client = Client { answer, idle: limits.idle, kind, gone: false };
         let feed = async {
             feed(stdin, input, answer).await;
-            Ok(())
+            Ok::<(), Refusal>(())
         };
-        let ((), forwarded) = tokio::try_join!(feed, forward(stdout, client))?;
-        let status = child.wait().await.map_err(|_| Refusal::Internal)?;
-        Ok((forwarded, status))
+        let git = async {
+            let forwarded = forward(stdout, client).await?;
+            let status = child.wait().await.map_err(|_| Refusal::Internal)?;
+            // What the client still sends costs no process: others need not wait for that.
+            turn.rest();
+            Ok((forwarded, status))
+        };
+        let ((), ended) = tokio::try_join!(feed, git)?;
+        Ok(ended)
     };
     let gone = async {
         match kind {

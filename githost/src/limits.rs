@@ -17,9 +17,9 @@ pub struct ServiceLimits {
     pub concurrent: usize,
     /// Requests that may wait for one of them; the next is refused at once.
     pub waiting: usize,
-    /// Of the `concurrent` processes, those that work for one workspace (or the state repo).
+    /// Of the `concurrent` processes, those that work for one workspace; beside them, for the state repo.
     pub workspace_concurrent: usize,
-    /// Of the `waiting` requests, those of one workspace (or the state repo).
+    /// Of the `waiting` requests, those of one workspace; beside them, those of the state repo.
     pub workspace_waiting: usize,
 }
 
@@ -93,7 +93,7 @@ impl Default for Limits {
             wait: Duration::from_secs(30),
             request: Duration::from_mins(30),
             idle: Duration::from_mins(1),
-            pace_bytes: 64 * KIB,
+            pace_bytes: 256 * KIB,
             pace_window: Duration::from_mins(1),
             sink: Duration::from_secs(15),
             stop: Duration::from_secs(5),

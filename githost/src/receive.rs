@@ -8,6 +8,7 @@ use crate::pktline::{self, Packet};
 use crate::push::printable_lines;
 use crate::refusal::Refusal;
 use crate::service::{Protocol, Service};
+use crate::turnstile::Turn;
 use crate::{Access, Limits, Push, PushSink, RefUpdate, RepoPath, objects, refs};
 use bytes::Bytes;
 use inkstone_spec::CommitId;
@@ -34,7 +35,7 @@ pub(crate) struct Receive<Actor> {
 
 impl<Actor: Send + 'static> Receive<Actor> {
     /// Carries the push out. Runs to its end whatever the client does.
-    pub(crate) async fn run<S>(self, sink: S, limits: &Limits, answer: Answer)
+    pub(crate) async fn run<S>(self, sink: S, turn: &mut Turn, limits: &Limits, answer: Answer)
     where
         S: PushSink<Actor>,
     {
@@ -56,7 +57,7 @@ impl<Actor: Send + 'static> Receive<Actor> {
         };
         let input = Input { start: wire, rest: Some(pack) };
         let kind = Kind::Push { side_band };
-        let flush = exchange::run(process, &repo, input, kind, &answer, limits).await;
+        let flush = exchange::run(process, &repo, input, kind, turn, &answer, limits).await;
 
         let updates = match heads(&git_dir, &commands).await {
             Ok(after) => moved(commands, &before, &after),

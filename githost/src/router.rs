@@ -137,7 +137,7 @@ where
 {
     let service = Service::ReceivePack;
     check_content_type(service, &headers)?;
-    let Admitted { access, protocol, turn } = host.admit(&repo, service, &headers).await?;
+    let Admitted { access, protocol, mut turn } = host.admit(&repo, service, &headers).await?;
     let limits = &host.limits;
     let mut pack = body::open(&headers, body, &limits.push, Pace::new(limits))?;
     let mut commands = CommandList::default();
@@ -148,6 +148,7 @@ where
         if !commands.side_band {
             return Err(refusal);
         }
+        turn.rest();
         receive::refuse(refusal, pack, &answer, limits).await?;
         return respond(service, "result", Bytes::new(), chunks).await;
     }
@@ -156,7 +157,7 @@ where
     tokio::spawn({
         let host = Arc::clone(&host);
         async move {
-            push.run(Arc::clone(&host.sink), &host.limits, answer).await;
+            push.run(Arc::clone(&host.sink), &mut turn, &host.limits, answer).await;
             drop(turn);
             // The pusher has the whole answer by now.
             host.maintenance.after_push(&pushed, &git_dir, &host.limits).await;
@@ -203,12 +204,13 @@ impl<A: Authorizer, S: PushSink<A::Actor>> Host<A, S> {
         input: Input,
         answer: Answer,
     ) {
-        let Admitted { access, protocol, turn } = admitted;
+        let Admitted { access, protocol, mut turn } = admitted;
         let mut command = service.command(&repo, &access, &self.limits, protocol.as_ref());
         service.arguments(&mut command, advertise, &access.git_dir);
         match Process::start(command) {
             Ok(process) => {
-                exchange::run(process, &repo, input, Kind::Fetch, &answer, &self.limits).await;
+                let kind = Kind::Fetch;
+                exchange::run(process, &repo, input, kind, &mut turn, &answer, &self.limits).await;
             }
             Err(error) => {
                 tracing::error!(%repo, %error, "cannot start git");

@@ -13,19 +13,29 @@ type Lane = Option<WorkspaceName>;
 
 /// Lets so many in to work, lets so many wait, and turns the rest away. Each workspace has a lane with
 /// a share of both, so that no single one can keep the others out. For what the lanes share there is
-/// one line; no lane stands in it with more than its share.
+/// one line; no lane stands in it with more than its share. The state repo shares with nobody: who acts
+/// on it must not depend on what tenants do.
 pub(crate) struct Turnstile {
     all: Places,
+    state: Places,
     lanes: Mutex<HashMap<Lane, Arc<Places>>>,
     workspace_concurrent: usize,
     workspace_waiting: usize,
 }
 
-/// Leave to work, until it is dropped.
+/// Leave to be there until it is dropped, and to work until then or until it rests.
 pub(crate) struct Turn {
-    _permits: [OwnedSemaphorePermit; 4],
+    _places: [OwnedSemaphorePermit; 2],
+    work: Option<[OwnedSemaphorePermit; 2]>,
     /// A lane lives as long as somebody is in it.
     _lane: Arc<Places>,
+}
+
+impl Turn {
+    /// The work is done, and somebody else may do theirs.
+    pub(crate) fn rest(&mut self) {
+        self.work = None;
+    }
 }
 
 /// Places to work in, and places to be in at all: at work or waiting.
@@ -38,6 +48,7 @@ impl Turnstile {
     pub(crate) fn new(limits: &ServiceLimits) -> Self {
         Self {
             all: Places::new(limits.concurrent, limits.waiting),
+            state: Places::new(limits.workspace_concurrent, limits.workspace_waiting),
             lanes: Mutex::default(),
             workspace_concurrent: limits.workspace_concurrent,
             workspace_waiting: limits.workspace_waiting,
@@ -47,12 +58,16 @@ impl Turnstile {
     /// Waits for a turn, at most this long and not in a queue that is full.
     pub(crate) async fn enter(&self, repo: &RepoPath, wait: Duration) -> Result<Turn, Refusal> {
         let lane = self.lane(repo);
-        let (own_place, place) = (lane.admit()?, self.all.admit()?);
+        let shared = match repo {
+            RepoPath::Hosted(_) => &self.all,
+            RepoPath::State => &self.state,
+        };
+        let (own_place, place) = (lane.admit()?, shared.admit()?);
         // The lane first: who waits for others of the same workspace stands in nobody else's way.
-        let work = async { Ok::<_, Refusal>((lane.work().await?, self.all.work().await?)) };
+        let work = async { Ok::<_, Refusal>((lane.work().await?, shared.work().await?)) };
         let (own_work, work) =
             tokio::time::timeout(wait, work).await.map_err(|_| Refusal::Busy)??;
-        Ok(Turn { _permits: [own_place, place, own_work, work], _lane: lane })
+        Ok(Turn { _places: [own_place, place], work: Some([own_work, work]), _lane: lane })
     }
 
     fn lane(&self, repo: &RepoPath) -> Arc<Places> {
@@ -118,6 +133,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_rests_lets_the_next_one_work() {
+        let turnstile = Turnstile::new(&LIMITS);
+        let mut done = turnstile.enter(&repo("main/site"), Duration::ZERO).await.unwrap();
+        let next = repo("main/other");
+        assert!(turnstile.enter(&next, Duration::from_millis(10)).await.is_err());
+        done.rest();
+        assert!(turnstile.enter(&next, LONG).await.is_ok());
+    }
+
+    #[tokio::test]
     async fn nobody_waits_longer_than_the_limit() {
         let turnstile = Turnstile::new(&LIMITS);
         let _working = turnstile.enter(&repo("main/site"), Duration::ZERO).await.unwrap();
@@ -151,6 +176,7 @@ mod tests {
             turns.push(turnstile.enter(&repo(name), LONG).await.unwrap());
         }
         assert_eq!(turnstile.enter(&repo("d/d"), LONG).await.err(), Some(Refusal::Busy));
+        assert!(turnstile.enter(&RepoPath::State, LONG).await.is_ok());
         turns.clear();
         assert!(turnstile.enter(&repo("d/d"), LONG).await.is_ok());
         assert_eq!(turnstile.lanes.lock().unwrap().len(), 1);
