@@ -63,7 +63,8 @@ pub(crate) async fn serve(args: ServeArgs) -> anyhow::Result<Verdict> {
     let housekeeping = tokio::spawn(keep_house(deployer.clone(), unsettled, stop.clone()));
     // Before anybody is told that the server is there, and so may stop it.
     let asked_to_stop = stop_signal()?;
-    start.announce(&data, address, &public_url);
+    let remote = deployer.state().remote().map(|remote| remote.config().url.to_string());
+    start.announce(&data, address, &public_url, remote.as_deref());
     tracing::info!("listening on http://{address}");
 
     let stopping = stop.clone();

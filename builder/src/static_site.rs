@@ -44,7 +44,9 @@ impl Site {
 
     /// What is published and what is not, in a line each.
     pub(crate) fn describe(&self, log: &mut dyn FnMut(&str)) {
-        log(&format!("publishing {}: {} files", place(&self.directory), self.walked.files.len()));
+        let count = self.walked.files.len();
+        let files = if count == 1 { "file" } else { "files" };
+        log(&format!("publishing {}: {count} {files}", place(&self.directory)));
         if !self.walked.left_out.is_empty() {
             log(&format!(
                 "left out {}: names that begin with a dot are not published, except /.well-known/",

@@ -90,7 +90,9 @@ fn value(files: &ServiceFiles, field: &Field) -> String {
 }
 
 fn release(files: &ServiceFiles) -> String {
-    let Some(release) = &files.service.release else { return NONE.to_owned() };
+    let Some(release) = &files.service.release else {
+        return format!("{NONE}, so nothing runs");
+    };
     let image = release.image.hex().get(..DIGEST_CHARS).unwrap_or_default();
     format!("source {}, image {image}", release.source_commit.short())
 }

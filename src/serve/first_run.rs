@@ -32,7 +32,14 @@ impl Start {
     }
 
     /// Says what was made, where, and what to do next; on later starts, what is served and where.
-    pub(crate) fn announce(&self, data: &DataDir, address: SocketAddr, public_url: &str) {
+    /// `remote` is where the state repo is, if not here.
+    pub(crate) fn announce(
+        &self,
+        data: &DataDir,
+        address: SocketAddr,
+        public_url: &str,
+        remote: Option<&str>,
+    ) {
         if self.founded {
             line(format_args!("A new Inkstone in {}:", data.root().display()));
             line("  inkstone.db        keys, the queue, logs");
@@ -62,8 +69,12 @@ impl Start {
         line(format_args!("  header  Authorization: Bearer {shown}"));
         line("");
         line("Read the state repo:");
-        line(format_args!("  git clone {}/state.git", with_user(public_url)));
-        line("  (the password is the API key)");
+        if let Some(remote) = remote {
+            line(format_args!("  git clone {remote}"));
+        } else {
+            line(format_args!("  git clone {}/state.git", with_user(public_url)));
+            line("  (the password is the API key)");
+        }
         line("");
         line(format_args!("Stop with Ctrl-C; health is at http://{address}/readyz."));
         line("");

@@ -72,7 +72,7 @@ impl Deployer {
         let outcome = tracing::Instrument::instrument(job.attempt(stop), span.clone()).await;
         let finished = match outcome {
             Ended::With(outcome) => {
-                span.in_scope(|| tracing::info!(?outcome, "ended"));
+                span.in_scope(|| tracing::info!(how = how(&outcome), "ended"));
                 store.finish(&job.deployment.id, owner, &outcome, now_ms()).await.map(|finish| {
                     if finish == Finish::Lost {
                         tracing::warn!("another worker has the deployment");
@@ -102,6 +102,16 @@ enum Ended {
     Waits(Refusal),
     /// Somebody else has it.
     Lost,
+}
+
+/// An outcome in a word, or by the code of what stood against it.
+fn how(outcome: &Outcome) -> &str {
+    match outcome {
+        Outcome::Committed { .. } => "committed",
+        Outcome::Failed { code, .. } | Outcome::Skipped { code, .. } => code,
+        Outcome::Cancelled => "cancelled",
+        Outcome::Superseded => "superseded",
+    }
 }
 
 fn millis(duration: Duration) -> i64 {

@@ -61,7 +61,7 @@ impl Rule {
             Self::Linear => "Rebase onto the branch instead of merging: git pull --rebase.",
             Self::Layout => "README.md describes the layout; remove or move the file.",
             Self::Parses => {
-                "Fix the file; the published JSON Schema of its kind says what is allowed."
+                "Fix the file; the JSON Schema of its kind says what is allowed: /schemas/service.schema.json of the server, and so on."
             }
             Self::Owner => "Split the commit: one commit for each service, project or workspace.",
             Self::Host => {
