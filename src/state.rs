@@ -27,6 +27,7 @@ fn resolve(args: &ResolveArgs, how: Resolve) -> anyhow::Result<Verdict> {
             json!({
                 "main": resolved.main.as_str(), "kept": resolved.kept,
                 "dropped": resolved.dropped, "dropped_count": resolved.dropped_count,
+                "unkept": resolved.unkept,
             })
         });
         json(&json!({ "resolved": resolved }));
@@ -43,6 +44,9 @@ fn resolve(args: &ResolveArgs, how: Resolve) -> anyhow::Result<Verdict> {
         for commit in &resolved.dropped {
             line(format_args!("  {}", printable(commit)));
         }
+    }
+    if let Some(unkept) = &resolved.unkept {
+        line(format_args!("{} given up and not kept: git refuses it", unkept.short()));
     }
     line("a running server goes on within seconds");
     Ok(Verdict::Good)

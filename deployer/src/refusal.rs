@@ -179,6 +179,11 @@ impl From<StateError> for Refusal {
                 "The git host that keeps the state repo cannot be reached.",
                 "Look whether your change has arrived, by get_service or a list; if not, try again in a minute. Deployments wait and go on by themselves.",
             ),
+            StateError::RemoteUnfit { .. } => Self::new(
+                "state_repo_unchecked",
+                "The main branch on the git host that keeps the state repo has what git's own checks refuse, so nothing is written on top of it.",
+                "An operator runs `inkstone doctor`, then `inkstone state restore`. Deployments wait.",
+            ),
             StateError::RemoteRefused { said } => Self::new(
                 "state_remote_refused",
                 format!("The git host that keeps the state repo refused the change: {said}."),

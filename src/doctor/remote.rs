@@ -21,6 +21,11 @@ pub(super) fn look(data: &DataDir, state: &StateRepo) -> Option<Check> {
             format!("{url}: {error}; nothing can be written, deployments wait"),
             "see that the host answers and takes the credentials; the server goes on by itself",
         ),
+        Err(StateError::RemoteUnfit { why }) => Check::fail(
+            name,
+            format!("{url}: {why}; nothing can be written, deployments wait"),
+            "`inkstone state restore` puts back what it had; or put a sound main there",
+        ),
         Err(error) => Check::fail(name, error.to_string(), "look at the server's log"),
     })
 }

@@ -78,6 +78,14 @@ pub enum StateError {
         /// What it, or git, said.
         why: String,
     },
+    /// git's checks refuse what the remote has.
+    #[error(
+        "the state repo's remote has what cannot be taken: {why}; `inkstone state restore` puts back what it had"
+    )]
+    RemoteUnfit {
+        /// What they found.
+        why: String,
+    },
     /// The remote does not want what was pushed.
     #[error("the state repo's remote refused the push: {said}")]
     RemoteRefused {

@@ -6,7 +6,7 @@
 use crate::group::Batch;
 use crate::history::{Walk, commit_id, object_id};
 use crate::refs::{MAIN, Move};
-use crate::remote::{Branch, Remote, RemoteConfig, Rewound, There};
+use crate::remote::{Branch, Incoming, NEWS, Remote, RemoteConfig, Rewound, There};
 use crate::repo::Turn;
 use crate::{StateError, StateRepo};
 use gix::ObjectId;
@@ -59,7 +59,8 @@ impl StateRepo {
             return Ok(());
         }
         let turn = self.turn()?;
-        self.look_in_turn(&turn, remote)
+        let incoming = remote.fetch(there, NEWS)?;
+        self.take_over(&turn, remote, incoming)
     }
 
     /// Whether `live` is at `main`, here and there.
@@ -75,8 +76,19 @@ impl StateRepo {
         if remote.is_unseen() { self.look() } else { remote.ready() }
     }
 
-    pub(crate) fn look_in_turn(&self, _: &Turn<'_>, remote: &Remote) -> Result<(), StateError> {
-        let there = remote.fetch()?;
+    fn look_in_turn(&self, turn: &Turn<'_>, remote: &Remote) -> Result<(), StateError> {
+        let incoming = remote.fetch(There::default(), NEWS)?;
+        self.take_over(turn, remote, incoming)
+    }
+
+    /// Takes over what was fetched, as far as that continues what is here.
+    pub(crate) fn take_over(
+        &self,
+        _: &Turn<'_>,
+        remote: &Remote,
+        incoming: Incoming,
+    ) -> Result<(), StateError> {
+        let there = incoming.keep()?;
         let heads = self.heads()?;
         let Some(main) = there.main else {
             return Err(rewound(remote, there, heads.main, Branch::Main)?);

@@ -1,11 +1,11 @@
 //! A remote that was rewound: taking what it has, or giving it back what it had. Whatever is given up
-//! stays here under a ref of its own.
+//! stays here under a ref of its own, unless git's checks refuse it.
 
 use crate::check::inspect_line;
 use crate::history::{commit_id, verify};
 use crate::push::Reach;
 use crate::refs::{LIVE, MAIN, Move};
-use crate::remote::{Remote, There};
+use crate::remote::{COPY, Remote, There};
 use crate::{StateError, StateRepo};
 use gix::ObjectId;
 use inkstone_spec::CommitId;
@@ -25,6 +25,8 @@ pub struct Resolved {
     pub dropped: Vec<String>,
     /// How many commits that were.
     pub dropped_count: usize,
+    /// What the remote's `main` was, where git's checks refuse it, so that it could not be kept here.
+    pub unkept: Option<CommitId>,
 }
 
 impl StateRepo {
@@ -32,9 +34,10 @@ impl StateRepo {
     pub fn accept(&self, now: Timestamp) -> Result<Option<Resolved>, StateError> {
         let remote = self.remote_to_resolve()?;
         let turn = self.turn()?;
-        match self.look_in_turn(&turn, remote) {
+        let incoming = remote.fetch(There::default(), COPY)?;
+        match self.take_over(&turn, remote, incoming) {
             Err(StateError::Rewound(_)) => {}
-            looked => return looked.map(|()| None),
+            taken => return taken.map(|()| None),
         }
         let (there, heads) = (remote.there(), self.heads()?);
         let main = there.main.ok_or_else(|| {
@@ -51,7 +54,7 @@ impl StateRepo {
         let to = There { main: Some(main), live: Some(live) };
         force(remote, there, to)?;
         self.move_to(main, live)?;
-        Ok(Some(Resolved { main: commit_id(main)?, kept, dropped, dropped_count }))
+        Ok(Some(Resolved { main: commit_id(main)?, kept, dropped, dropped_count, unkept: None }))
     }
 
     /// Gives the remote back what it had, or, where its `main` does not pass the checks, what is live.
@@ -59,11 +62,16 @@ impl StateRepo {
     pub fn restore(&self, now: Timestamp) -> Result<Option<Resolved>, StateError> {
         let remote = self.remote_to_resolve()?;
         let turn = self.turn()?;
-        match self.look_in_turn(&turn, remote) {
-            Ok(()) | Err(StateError::Rewound(_)) => {}
+        let taken = remote
+            .fetch(There::default(), COPY)
+            .and_then(|incoming| self.take_over(&turn, remote, incoming));
+        let (there, is_here) = match taken {
+            Ok(()) | Err(StateError::Rewound(_)) => (remote.there(), true),
+            // To move the branches back it is enough to know where they are.
+            Err(StateError::RemoteUnfit { .. }) => (remote.ask()?, false),
             Err(error) => return Err(error),
-        }
-        let (there, heads) = (remote.there(), self.heads()?);
+        };
+        let heads = self.heads()?;
         let (live, main) = (self.live()?, self.main()?);
         let between = inspect_line(&live, &main, usize::MAX, Reach::Everything)?;
         let ours = if between.findings.is_empty() { heads.main } else { heads.live };
@@ -71,13 +79,20 @@ impl StateRepo {
             return Ok(None);
         }
         let (mut dropped, mut dropped_count, mut kept) = (Vec::new(), 0, None);
-        if let Some(theirs) = there.main {
+        let unkept = there.main.filter(|main| !is_here && *main != ours);
+        if let Some(theirs) = there.main.filter(|_| is_here) {
             (dropped, dropped_count) = remote.lost(theirs, Some(ours))?;
             kept = self.keep(theirs, dropped_count, now)?;
         }
         force(remote, there, There { main: Some(ours), live: Some(heads.live) })?;
         self.move_to(ours, heads.live)?;
-        Ok(Some(Resolved { main: commit_id(ours)?, kept, dropped, dropped_count }))
+        Ok(Some(Resolved {
+            main: commit_id(ours)?,
+            kept,
+            dropped,
+            dropped_count,
+            unkept: unkept.map(commit_id).transpose()?,
+        }))
     }
 
     fn remote_to_resolve(&self) -> Result<&Remote, StateError> {

@@ -184,6 +184,31 @@ fn what_a_remote_lost_stops_writing_until_one_command_resolves_it() {
     }
 }
 
+#[test]
+fn a_main_that_gits_checks_refuse_is_named_and_put_back_by_one_command() {
+    let (folder, bare) = Bare::new();
+    let mut world = World::with(&[(REMOTE, &bare.url())]);
+    let (had, tree) = (bare.head("main"), bare.head("main^{tree}"));
+    let file = folder.path().join("commit");
+    let who = "author M <m@m 0 +0000\ncommitter M <m@m> 1 +0000";
+    std::fs::write(&file, format!("tree {tree}\nparent {had}\n{who}\n\nbad\n")).unwrap();
+    let file = file.to_str().unwrap();
+    let bad = bare.0.run(&["hash-object", "-t", "commit", "-w", "--literally", file]);
+    bare.0.run(&["update-ref", "refs/heads/main", bad.trim()]);
+    world.server.wait_for_log("badEmail");
+    let error = world.agent.refused("create_project", json!({"name": "shop"}));
+    assert_eq!(error["code"], "state_repo_unchecked");
+    let said = error["suggestion"].as_str().unwrap();
+    assert!(said.contains("inkstone state restore"), "{error}");
+    let check = doctor(&world.server);
+    assert!(check["found"].as_str().unwrap().contains("badEmail"), "{check}");
+    let said = world.server.inkstone_ok(&["state", "restore"]);
+    assert!(said.contains("git refuses it"), "{said}");
+    assert_eq!(bare.head("main"), had);
+    world.server.wait_for_log("the remote of the state repo is back");
+    world.agent.ok("create_project", json!({"name": "shop"}));
+}
+
 /// How the host behind a [`Gate`] behaves.
 #[derive(Clone, Copy)]
 enum Mood {

@@ -1,6 +1,6 @@
 //! How the history of the remote compares with the local one, once it is here.
 
-use super::process::{self, Ended, run};
+use super::process::{self, Bounds, Ended, run};
 use super::{Remote, said};
 use crate::StateError;
 use gix::ObjectId;
@@ -64,7 +64,7 @@ impl Remote {
     fn look_up(&self, args: &[&str]) -> Result<Ended, StateError> {
         let mut command = process::local(&self.git_dir);
         command.args(args);
-        run(command, LOCAL_TIME).map_err(broken)
+        run(command, Bounds::time(LOCAL_TIME)).map_err(broken)
     }
 }
 

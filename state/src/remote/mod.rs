@@ -3,11 +3,13 @@
 //! Everything goes through the git binary, in processes of their own with a deadline each.
 
 mod compare;
+mod incoming;
 mod process;
 mod said;
 mod standing;
 mod url;
 
+pub(crate) use incoming::Incoming;
 pub use standing::{Branch, Down, Rewound, Standing};
 pub use url::{NotARemote, RemoteUrl};
 
@@ -16,7 +18,7 @@ use crate::refs::{LIVE, MAIN};
 use gix::ObjectId;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use process::{Ended, run};
+use process::{Bounds, Ended, run};
 use said::Pushed;
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroU32;
@@ -29,12 +31,15 @@ use std::time::{Duration, Instant};
 const LOOK_TIME: Duration = Duration::from_secs(15);
 /// How long a push may take.
 const PUSH_TIME: Duration = Duration::from_secs(30);
-/// How long a fetch may take: the first one brings everything.
-const FETCH_TIME: Duration = Duration::from_mins(5);
+const MIB: u64 = 1024 * 1024;
+/// How long the first fetch, which brings everything, may take.
+const COPY_TIME: Duration = Duration::from_mins(5);
+/// How much git may fetch at first, or while an operator waits for it.
+pub(crate) const COPY: Bounds = Bounds { time: COPY_TIME, max_bytes: 4_096 * MIB };
+/// How much git may fetch of what is new there.
+pub(crate) const NEWS: Bounds = Bounds { time: COPY_TIME, max_bytes: 256 * MIB };
 /// How many pushes may follow each other at once where there is a limit.
 const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
-/// Where git writes what it has fetched.
-const FETCHED: &str = "FETCH_HEAD";
 /// What git says where a branch is to be fetched that is not there.
 const NO_SUCH_REF: &str = "couldn't find remote ref";
 
@@ -150,9 +155,20 @@ impl Remote {
 
     /// It failed: nobody but who watches over it tries again.
     fn failed(&self, why: String) -> StateError {
+        self.is_down(why, None)
+    }
+
+    /// git's checks refuse what it has; where that is known, it is not fetched again.
+    fn is_unfit(&self, there: There, why: &str) -> StateError {
+        self.is_down(format!("git refuses what it has: {why}"), Some(there))
+    }
+
+    fn is_down(&self, why: String, unfit: Option<There>) -> StateError {
         let mut seen = self.seen();
-        seen.standing = seen.standing.failed(why.clone());
-        StateError::RemoteDown { why }
+        let down = seen.standing.failed(why, unfit);
+        let error = down.error();
+        seen.standing = Standing::Down(down);
+        error
     }
 
     pub(crate) fn refused(&self, said: String) -> StateError {
@@ -172,7 +188,7 @@ impl Remote {
             MAIN,
             LIVE,
         ]);
-        let ended = self.well(command, LOOK_TIME)?;
+        let ended = self.well(command, Bounds::time(LOOK_TIME))?;
         let mut there = There::default();
         for line in ended.stdout.lines() {
             let Some((id, name)) = line.split_once('\t') else { continue };
@@ -186,41 +202,54 @@ impl Remote {
         Ok(there)
     }
 
-    /// Brings the branches that the remote has, with all that they need, and says where they are.
-    pub(crate) fn fetch(&self) -> Result<There, StateError> {
-        match self.take(&[MAIN, LIVE])? {
-            Some(there) => Ok(there),
-            None => match self.ask()? {
-                There { main: Some(_), live: None } => Ok(self.take(&[MAIN])?.unwrap_or_default()),
-                There { main: None, live: Some(_) } => Ok(self.take(&[LIVE])?.unwrap_or_default()),
-                // There is nothing to bring, or it was only just made and the next look brings it.
-                _ => Ok(There::default()),
-            },
+    /// Fetches the branches that the remote has, with all that they need. `asked`: where it said that they
+    /// are.
+    pub(crate) fn fetch(&self, asked: There, bounds: Bounds) -> Result<Incoming, StateError> {
+        if let Standing::Down(Down { unfit: Some(there), why, .. }) = self.report().standing
+            && there == asked
+            && there != There::default()
+        {
+            return Err(self.is_down(why, Some(there)));
         }
+        if let Some(incoming) = self.take(&[MAIN, LIVE], asked, bounds)? {
+            return Ok(incoming);
+        }
+        let names: &[&str] = match self.ask()? {
+            There { main: Some(_), live: None } => &[MAIN],
+            There { main: None, live: Some(_) } => &[LIVE],
+            // There is nothing to bring, or it was only just made and the next look brings it.
+            _ => &[],
+        };
+        let taken = if names.is_empty() { None } else { self.take(names, asked, bounds)? };
+        taken.map_or_else(|| Incoming::into(&self.git_dir), Ok)
     }
 
-    /// Brings some branches; `None` where one of them is not there.
-    fn take(&self, names: &[&str]) -> Result<Option<There>, StateError> {
-        let mut command = self.command();
+    /// Fetches some branches; `None` where one of them is not there.
+    fn take(
+        &self,
+        names: &[&str],
+        asked: There,
+        bounds: Bounds,
+    ) -> Result<Option<Incoming>, StateError> {
+        let incoming = Incoming::into(&self.git_dir)?;
+        let mut command = self.command_in(incoming.path());
         command.args(["fetch", "--quiet", "--no-tags", "--no-auto-gc", "--no-recurse-submodules"]);
         command.args(["--", self.config.url.as_str()]).args(names);
-        let ended = run(command, FETCH_TIME).map_err(|why| self.failed(why))?;
-        if ended.code != Some(0) {
-            if ended.stderr.contains(NO_SUCH_REF) {
-                return Ok(None);
+        let ended = run(command, bounds).map_err(|why| self.failed(why))?;
+        if ended.code == Some(0) {
+            return incoming.fetched(names).map(Some);
+        }
+        if ended.stderr.contains(NO_SUCH_REF) {
+            return Ok(None);
+        }
+        Err(match said::unfit(&ended.stderr) {
+            Some(why) => self.is_unfit(asked, &why),
+            None if incoming.is_full(bounds.max_bytes) => {
+                let why = format!("more than {} MiB at once", bounds.max_bytes / MIB);
+                self.is_unfit(asked, &why)
             }
-            return Err(self.failed(said::why(&ended.stderr)));
-        }
-        let path = self.git_dir.join(FETCHED);
-        let fetched = std::fs::read_to_string(&path).map_err(StateError::io("reading", path))?;
-        let mut there = There::default();
-        // A line for each branch, in the order in which they were asked for.
-        for (line, name) in fetched.lines().zip(names) {
-            let id = line.split('\t').next().unwrap_or_default();
-            let id = ObjectId::from_hex(id.as_bytes()).ok();
-            if *name == MAIN { there.main = id } else { there.live = id }
-        }
-        Ok(Some(there))
+            None => self.failed(said::why(&ended.stderr)),
+        })
     }
 
     /// Moves the branches from where they are to be now to `to`, both or none. `Some`: what the remote has
@@ -235,7 +264,7 @@ impl Remote {
             moves.extend(to.map(|to| format!("{to}:{name}")));
         }
         command.args(["--", self.config.url.as_str()]).args(moves);
-        match run(command, PUSH_TIME).map(|ended| said::pushed(&ended)) {
+        match run(command, Bounds::time(PUSH_TIME)).map(|ended| said::pushed(&ended)) {
             Ok(Pushed::Accepted) => {
                 self.seen().refused = None;
                 self.is_up(to);
@@ -255,12 +284,16 @@ impl Remote {
     }
 
     fn command(&self) -> Command {
-        process::remote(&self.git_dir, &self.config.url, self.config.credentials.as_deref())
+        self.command_in(&self.git_dir)
+    }
+
+    fn command_in(&self, git_dir: &Path) -> Command {
+        process::remote(git_dir, &self.config.url, self.config.credentials.as_deref())
     }
 
     /// Runs a command that speaks with the remote and must do well.
-    fn well(&self, command: Command, time: Duration) -> Result<Ended, StateError> {
-        match run(command, time) {
+    fn well(&self, command: Command, bounds: Bounds) -> Result<Ended, StateError> {
+        match run(command, bounds) {
             Ok(ended) if ended.code == Some(0) => Ok(ended),
             Ok(ended) => Err(self.failed(said::why(&ended.stderr))),
             Err(why) => Err(self.failed(why)),

@@ -1,7 +1,7 @@
 //! The `git` processes that speak with the remote: what they are told, and how they end.
 
 use super::RemoteUrl;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process_group, prlimit};
 use std::io::Read;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -53,6 +53,22 @@ const SETTINGS: &[&str] = &[
     "push.gpgSign=false",
 ];
 
+/// How far a command may go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// How long it may take.
+    pub(super) time: Duration,
+    /// The size of the largest file that it may write: what it fetches is one.
+    pub(super) max_bytes: u64,
+}
+
+impl Bounds {
+    /// For a command that writes no large file.
+    pub(super) fn time(time: Duration) -> Self {
+        Self { time, max_bytes: u64::MAX }
+    }
+}
+
 /// What a command came to.
 pub(super) struct Ended {
     pub(super) code: Option<i32>,
@@ -97,9 +113,9 @@ pub(super) fn remote(git_dir: &Path, url: &RemoteUrl, credentials: Option<&Path>
     command
 }
 
-/// Runs a command to its end, for at most `time`; otherwise, or where it cannot be run, says why not.
-/// What it started ends with it.
-pub(super) fn run(mut command: Command, time: Duration) -> Result<Ended, String> {
+/// Runs a command to its end, within `bounds`; otherwise, or where it cannot be run, says why not. What it
+/// started ends with it.
+pub(super) fn run(mut command: Command, bounds: Bounds) -> Result<Ended, String> {
     let failed = |error: std::io::Error| format!("git could not be run: {error}");
     let mut child = command
         .stdin(Stdio::null())
@@ -108,16 +124,21 @@ pub(super) fn run(mut command: Command, time: Duration) -> Result<Ended, String>
         .process_group(0)
         .spawn()
         .map_err(failed)?;
+    if bounds.max_bytes < u64::MAX {
+        // It has asked nobody for anything yet. Where it has ended already there is nothing to bound.
+        let limit = Rlimit { current: Some(bounds.max_bytes), maximum: Some(bounds.max_bytes) };
+        let _ = prlimit(pid(&child), Resource::Fsize, limit);
+    }
     let stdout = child.stdout.take().map(read_apart);
     let stderr = child.stderr.take().map(read_apart);
-    let end = Instant::now() + time;
+    let end = Instant::now() + bounds.time;
     let said = |stream: Option<Receiver<String>>| {
         let left = end.saturating_duration_since(Instant::now());
         stream.map_or(Some(String::new()), |stream| stream.recv_timeout(left).ok())
     };
     let (Some(stdout), Some(stderr)) = (said(stdout), said(stderr)) else {
         stop(&mut child).map_err(failed)?;
-        return Err(format!("no answer within {} seconds", time.as_secs()));
+        return Err(format!("no answer within {} seconds", bounds.time.as_secs()));
     };
     // Both streams are closed: it has ended, or is about to.
     let status = child.wait().map_err(failed)?;
@@ -139,7 +160,7 @@ fn read_apart(mut stream: impl Read + Send + 'static) -> Receiver<String> {
 
 /// Ends the process and its group. First politely: git then removes its lock files.
 fn stop(child: &mut Child) -> std::io::Result<()> {
-    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let group = pid(child);
     for signal in [Signal::TERM, Signal::KILL] {
         if let Some(group) = group {
             // A group that is gone already is what we want.
@@ -154,4 +175,8 @@ fn stop(child: &mut Child) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+fn pid(child: &Child) -> Option<Pid> {
+    i32::try_from(child.id()).ok().and_then(Pid::from_raw)
 }

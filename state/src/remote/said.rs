@@ -8,6 +8,9 @@ const MAX_TOLD: usize = 500;
 /// How git marks a branch that the other side gave no word about: it may have moved.
 const UNKNOWN: &str = "[remote failure]";
 
+/// What git says where it does not want what it was sent, whoever sends it and however often.
+const UNFIT: &[&str] = &["fsck error", "fsck failed", "did not send all necessary objects"];
+
 /// What became of a push.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Pushed {
@@ -51,6 +54,15 @@ pub(super) fn why(stderr: &str) -> String {
         (_, here) => here.into_iter().collect(),
     };
     if told.is_empty() { "git says nothing".to_owned() } else { shown(&told.join("; ")) }
+}
+
+/// What git's checks have against what was fetched, if that is why it failed.
+pub(super) fn unfit(stderr: &str) -> Option<String> {
+    if !UNFIT.iter().any(|said| stderr.contains(said)) {
+        return None;
+    }
+    let finding = stderr.lines().find_map(|line| line.strip_prefix("error: "));
+    Some(finding.map_or_else(|| why(stderr), shown))
 }
 
 /// A text without credentials, without characters that a terminal acts on, and not too long.
@@ -113,6 +125,14 @@ mod tests {
         let said = why("fatal: unable to access 'https://bot:hunter2@h/x': \u{1b}[31mno\n");
         assert!(!said.contains("hunter2") && !said.contains('\u{1b}'), "{said}");
         assert!(said.contains("https://h/x"), "{said}");
+    }
+
+    #[test]
+    fn what_git_checks_is_told_from_what_broke_off() {
+        let found = "object 4a0b: badEmail: invalid author/committer line - bad email";
+        let said = format!("error: {found}\nfatal: fsck error in packed object\n");
+        assert_eq!(unfit(&said).as_deref(), Some(found));
+        assert_eq!(unfit("fatal: early EOF\nfatal: fetch-pack: invalid index-pack output\n"), None);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! How things stand with the remote, and when it is tried again after it failed.
 
+use super::There;
 use crate::StateError;
 use inkstone_spec::CommitId;
 use std::fmt::{self, Display};
@@ -32,6 +33,8 @@ pub struct Down {
     pub since: Instant,
     /// How often it failed since.
     pub failures: u32,
+    /// What it has, where that is what git's checks refuse.
+    pub(super) unfit: Option<There>,
     /// Before this nobody tries.
     pub(super) next_try: Instant,
 }
@@ -84,19 +87,31 @@ impl Standing {
     pub(super) fn error(&self) -> Option<StateError> {
         match self {
             Self::Unseen | Self::Up => None,
-            Self::Down(down) => Some(StateError::RemoteDown { why: down.why.clone() }),
+            Self::Down(down) => Some(down.error()),
             Self::Rewound(rewound) => Some(StateError::Rewound(Box::new(rewound.clone()))),
         }
     }
 
     /// After one more failure.
-    pub(super) fn failed(&self, why: String) -> Self {
+    pub(super) fn failed(&self, why: String, unfit: Option<There>) -> Down {
         let now = Instant::now();
         let (since, failures) = match self {
             Self::Down(down) => (down.since, down.failures.saturating_add(1)),
             _ => (now, 1),
         };
-        Self::Down(Down { why, since, failures, next_try: now + pause(failures) })
+        Down { why, since, failures, unfit, next_try: now + pause(failures) }
+    }
+}
+
+impl Down {
+    /// The error of whoever wants to write meanwhile.
+    pub(super) fn error(&self) -> StateError {
+        let why = self.why.clone();
+        if self.unfit.is_some() {
+            StateError::RemoteUnfit { why }
+        } else {
+            StateError::RemoteDown { why }
+        }
     }
 }
 

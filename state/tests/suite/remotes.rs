@@ -332,6 +332,82 @@ fn a_head_that_breaks_a_law_gives_way_to_what_is_live() {
     remote.assert_same();
 }
 
+/// A commit that git itself would not make.
+fn broken_commit(remote: &Remote) -> String {
+    let (tree, parent) = (remote.there("main^{tree}"), remote.there("main"));
+    let text = format!(
+        "tree {tree}\nparent {parent}\nauthor Mallory <m@m 0 +0000\ncommitter M <m@m> 1 +0000\n\n.\n"
+    );
+    let file = remote.there.join("commit");
+    std::fs::write(&file, text).unwrap();
+    let file = file.to_str().unwrap();
+    git(&remote.there, &["hash-object", "-t", "commit", "-w", "--literally", file])
+}
+
+/// A commit that takes people's clones for options.
+fn evil_commit(remote: &Remote) -> String {
+    let clone = remote.clone("operator");
+    clone.write(".gitmodules", "[submodule \"x\"]\n\tpath = x\n\turl = -uevil\n");
+    let commit = clone.commit("a submodule");
+    clone.git(&["push", "--quiet", "origin", "HEAD:refs/heads/side"]);
+    git(&remote.there, &["update-ref", "-d", "refs/heads/side"]);
+    commit
+}
+
+/// The files of a repository's objects, and what a fetch has not cleared up.
+fn stored(git_dir: &Path) -> Vec<PathBuf> {
+    let folders = [git_dir.to_owned(), git_dir.join("objects/pack")];
+    let entries = folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap());
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+#[test]
+fn what_gits_checks_refuse_leaves_nothing_here_and_is_put_back() {
+    for (make, finding) in
+        [(broken_commit as fn(&Remote) -> String, "badEmail"), (evil_commit, "gitmodulesUrl")]
+    {
+        let remote = Remote::new();
+        let committed = remote.deploy(2).unwrap();
+        let bad = make(&remote);
+        git(&remote.there, &["update-ref", "refs/heads/main", &bad]);
+        let before = stored(remote.state().git_dir());
+        for state in [remote.state(), remote.state(), &remote.again()] {
+            let error = state.look().unwrap_err();
+            let StateError::RemoteUnfit { why } = error else { panic!("{error:?}") };
+            assert!(why.contains(finding), "{why}");
+        }
+        let refused = remote.deploy(3).unwrap_err();
+        assert!(matches!(refused, CommitError::State(StateError::RemoteUnfit { .. })));
+        let refused = remote.again().accept(Timestamp::now()).unwrap_err();
+        assert!(refused.to_string().contains("state restore"), "{refused}");
+        let resolved = remote.again().restore(Timestamp::now()).unwrap().unwrap();
+        assert_eq!(stored(remote.state().git_dir()), before);
+        assert_eq!(resolved.main, committed.commit);
+        assert_eq!(resolved.unkept.unwrap().as_str(), bad);
+        remote.state().look().unwrap();
+        remote.deploy(3).unwrap();
+        git(&remote.there, &["prune", "--expire=now"]);
+        remote.assert_same();
+    }
+}
+
+#[test]
+fn what_a_killed_fetch_left_is_cleared_by_a_later_one() {
+    let remote = Remote::new();
+    let left = remote.state().git_dir().join("incoming-x");
+    std::fs::create_dir_all(left.join("objects/pack")).unwrap();
+    let day = std::time::Duration::from_hours(24);
+    let folder = std::fs::File::open(&left).unwrap();
+    folder.set_modified(std::time::SystemTime::now() - day).unwrap();
+    let clone = remote.clone("operator");
+    clone.commit("news");
+    clone.push();
+    remote.state().look().unwrap();
+    assert!(!left.exists());
+}
+
 #[test]
 fn a_remote_that_lost_everything_is_filled_again() {
     let remote = Remote::new();
