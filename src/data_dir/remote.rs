@@ -1,7 +1,7 @@
 //! Where the state repo of a data directory is kept, if that is on another host.
 
 use super::DataDir;
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use inkstone_secrets::Identity;
 use inkstone_state::remote::RemoteConfig;
 use inkstone_state::{StateError, StateRepo, copy};
@@ -15,7 +15,11 @@ impl DataDir {
         let path = self.remote_file();
         let unusable = || format!("{} cannot be used: start the server again", path.display());
         match fs::read_to_string(&path) {
-            Ok(text) => Ok(Some(toml::from_str(&text).with_context(unusable)?)),
+            // Not the line, which may have a secret in it.
+            Ok(text) => match toml::from_str(&text) {
+                Ok(remote) => Ok(Some(remote)),
+                Err(error) => Err(anyhow!("{}", error.message())).with_context(unusable),
+            },
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(unusable),
         }

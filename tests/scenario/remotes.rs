@@ -215,6 +215,8 @@ enum Mood {
     Fine,
     Silent,
     Broken,
+    /// Says to everybody with what they came.
+    Telling,
 }
 
 /// Stands before a git server, and behaves as badly as it is told.
@@ -253,6 +255,20 @@ fn pass(mut client: TcpStream, host: &str, mood: u8) {
         mood if mood == Mood::Broken as u8 => {
             let _ = client.read(&mut start);
             let answer = "HTTP/1.1 500 Oops\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+            let _ = client.write_all(answer.as_bytes());
+        }
+        mood if mood == Mood::Telling as u8 => {
+            let read = client.read(&mut start).unwrap_or(0);
+            let asked = text(&start[..read]);
+            let login = asked.lines().find_map(|line| line.strip_prefix("Authorization: "));
+            let (status, header, body) = match login {
+                None => ("401 Who", "WWW-Authenticate: Basic realm=\"state\"", ""),
+                Some(login) => ("403 No", "Content-Type: text/plain", login),
+            };
+            let answer = format!(
+                "HTTP/1.1 {status}\r\n{header}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                body.len()
+            );
             let _ = client.write_all(answer.as_bytes());
         }
         _ => {
@@ -301,6 +317,9 @@ fn a_host_that_hangs_or_fails_delays_deploys_and_loses_none() {
         let done = world.wait_for_head();
         assert_eq!(done["deployment"]["id"], waiting["id"]);
     }
+    gate.is(Mood::Telling);
+    world.server.wait_for_log("Basic ***");
+    assert!(doctor(&world.server)["found"].as_str().unwrap().contains("Basic ***"));
     let log = world.server.log_so_far();
     assert!(!log.contains(user.split_once(':').unwrap().1), "a credential in the log");
 }

@@ -1,6 +1,7 @@
 //! How the history of the remote compares with the local one, once it is here.
 
 use super::process::{self, Bounds, Ended, run};
+use super::secrets::Secrets;
 use super::{Remote, said};
 use crate::StateError;
 use gix::ObjectId;
@@ -23,7 +24,7 @@ impl Remote {
         match ended.code {
             Some(0) => Ok(true),
             Some(1) => Ok(false),
-            _ => Err(broken(said::why(&ended.stderr))),
+            _ => Err(broken(said::why(&ended.stderr, &Secrets::default()))),
         }
     }
 
@@ -37,7 +38,7 @@ impl Remote {
         match ended.code {
             Some(0) => Ok(ObjectId::from_hex(ended.stdout.trim().as_bytes()).ok()),
             Some(1) => Ok(None),
-            _ => Err(broken(said::why(&ended.stderr))),
+            _ => Err(broken(said::why(&ended.stderr, &Secrets::default()))),
         }
     }
 
@@ -53,10 +54,14 @@ impl Remote {
         let told = self.look_up(&["log", "--format=%H %s", "--max-count", &many, &range, "--"])?;
         match (count.code, told.code) {
             (Some(0), Some(0)) => {
-                let told = told.stdout.lines().map(said::shown).collect();
+                let told = told
+                    .stdout
+                    .lines()
+                    .map(|line| said::shown(line, &Secrets::default()))
+                    .collect();
                 Ok((told, count.stdout.trim().parse().unwrap_or_default()))
             }
-            _ => Err(broken(said::why(&count.stderr))),
+            _ => Err(broken(said::why(&count.stderr, &Secrets::default()))),
         }
     }
 

@@ -6,6 +6,7 @@ mod compare;
 mod incoming;
 mod process;
 mod said;
+mod secrets;
 mod standing;
 mod url;
 
@@ -20,6 +21,7 @@ use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use process::{Bounds, Ended, run};
 use said::Pushed;
+use secrets::Secrets;
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -242,13 +244,14 @@ impl Remote {
         if ended.stderr.contains(NO_SUCH_REF) {
             return Ok(None);
         }
-        Err(match said::unfit(&ended.stderr) {
+        let secrets = self.secrets();
+        Err(match said::unfit(&ended.stderr, &secrets) {
             Some(why) => self.is_unfit(asked, &why),
             None if incoming.is_full(bounds.max_bytes) => {
                 let why = format!("more than {} MiB at once", bounds.max_bytes / MIB);
                 self.is_unfit(asked, &why)
             }
-            None => self.failed(said::why(&ended.stderr)),
+            None => self.failed(said::why(&ended.stderr, &secrets)),
         })
     }
 
@@ -264,7 +267,9 @@ impl Remote {
             moves.extend(to.map(|to| format!("{to}:{name}")));
         }
         command.args(["--", self.config.url.as_str()]).args(moves);
-        match run(command, Bounds::time(PUSH_TIME)).map(|ended| said::pushed(&ended)) {
+        match run(command, Bounds::time(PUSH_TIME))
+            .map(|ended| said::pushed(&ended, &self.secrets()))
+        {
             Ok(Pushed::Accepted) => {
                 self.seen().refused = None;
                 self.is_up(to);
@@ -295,9 +300,14 @@ impl Remote {
     fn well(&self, command: Command, bounds: Bounds) -> Result<Ended, StateError> {
         match run(command, bounds) {
             Ok(ended) if ended.code == Some(0) => Ok(ended),
-            Ok(ended) => Err(self.failed(said::why(&ended.stderr))),
+            Ok(ended) => Err(self.failed(said::why(&ended.stderr, &self.secrets()))),
             Err(why) => Err(self.failed(why)),
         }
+    }
+
+    /// What must not be shown of what it says.
+    fn secrets(&self) -> Secrets {
+        Secrets::of(self.config.credentials.as_deref())
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {

@@ -1,6 +1,7 @@
 //! What git says about a remote, made fit to be shown.
 
 use super::process::Ended;
+use super::secrets::Secrets;
 use inkstone_spec::printable;
 
 /// The longest text that is told, in characters.
@@ -23,19 +24,19 @@ pub(super) enum Pushed {
 }
 
 /// Reads what `git push --porcelain` said.
-pub(super) fn pushed(ended: &Ended) -> Pushed {
+pub(super) fn pushed(ended: &Ended, secrets: &Secrets) -> Pushed {
     if ended.code == Some(0) {
         return Pushed::Accepted;
     }
     let mut rejected = ended.stdout.lines().filter(|line| line.starts_with("!\t")).peekable();
     if rejected.peek().is_none() || ended.stdout.contains(UNKNOWN) {
-        return Pushed::Unknown(why(&ended.stderr));
+        return Pushed::Unknown(why(&ended.stderr, secrets));
     }
     // `!\t<from>:<to>\t[remote rejected] (<reason>)`
     let reasons = rejected.filter_map(|line| line.rsplit_once('\t')).map(|(_, reason)| reason);
     let mut told: Vec<&str> = said_there(&ended.stderr).collect();
     told.extend(reasons.take(1));
-    Pushed::Rejected(shown(&told.join("; ")))
+    Pushed::Rejected(shown(&told.join("; "), secrets))
 }
 
 /// The lines that come from the other side: from its hooks, mostly.
@@ -45,7 +46,7 @@ fn said_there(stderr: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Why git could not do what it was to do: what it calls fatal, or the last thing that it said.
-pub(super) fn why(stderr: &str) -> String {
+pub(super) fn why(stderr: &str, secrets: &Secrets) -> String {
     let lines = || stderr.lines().map(str::trim).filter(|line| !line.is_empty());
     let there = said_there(stderr).next();
     let fatal = lines().find_map(|line| line.strip_prefix("fatal: "));
@@ -53,21 +54,22 @@ pub(super) fn why(stderr: &str) -> String {
         (Some(there), Some(here)) if !here.contains(there) => vec![there, here],
         (_, here) => here.into_iter().collect(),
     };
-    if told.is_empty() { "git says nothing".to_owned() } else { shown(&told.join("; ")) }
+    if told.is_empty() { "git says nothing".to_owned() } else { shown(&told.join("; "), secrets) }
 }
 
 /// What git's checks have against what was fetched, if that is why it failed.
-pub(super) fn unfit(stderr: &str) -> Option<String> {
+pub(super) fn unfit(stderr: &str, secrets: &Secrets) -> Option<String> {
     if !UNFIT.iter().any(|said| stderr.contains(said)) {
         return None;
     }
     let finding = stderr.lines().find_map(|line| line.strip_prefix("error: "));
-    Some(finding.map_or_else(|| why(stderr), shown))
+    Some(finding.map_or_else(|| why(stderr, secrets), |finding| shown(finding, secrets)))
 }
 
 /// A text without credentials, without characters that a terminal acts on, and not too long.
-pub(super) fn shown(text: &str) -> String {
-    let text = printable(&without_users(text));
+pub(super) fn shown(text: &str, secrets: &Secrets) -> String {
+    // Again after what is hidden between its letters is gone.
+    let text = secrets.masked(&printable(&without_users(&secrets.masked(text))));
     if text.chars().count() <= MAX_TOLD {
         return text;
     }
@@ -98,11 +100,14 @@ mod tests {
 
     #[test]
     fn a_hook_is_quoted_with_the_reason() {
-        let said = pushed(&ended(
-            1,
-            "To /srv/state.git\n!\tabc:refs/heads/main\t[remote rejected] (pre-receive hook declined)\nDone\n",
-            "remote: error: not on a Friday        \nerror: failed to push some refs to '/srv/state.git'\n",
-        ));
+        let said = pushed(
+            &ended(
+                1,
+                "To /srv/state.git\n!\tabc:refs/heads/main\t[remote rejected] (pre-receive hook declined)\nDone\n",
+                "remote: error: not on a Friday        \nerror: failed to push some refs to '/srv/state.git'\n",
+            ),
+            &Secrets::default(),
+        );
         let told = "error: not on a Friday; [remote rejected] (pre-receive hook declined)";
         assert_eq!(said, Pushed::Rejected(told.to_owned()));
     }
@@ -116,13 +121,22 @@ mod tests {
                 "fatal: the remote end hung up unexpectedly\n",
             ),
         ] {
-            assert!(matches!(pushed(&ended(1, stdout, stderr)), Pushed::Unknown(_)), "{stderr}");
+            assert!(
+                matches!(
+                    pushed(&ended(1, stdout, stderr), &Secrets::default()),
+                    Pushed::Unknown(_)
+                ),
+                "{stderr}"
+            );
         }
     }
 
     #[test]
     fn no_credential_and_no_escape_is_shown() {
-        let said = why("fatal: unable to access 'https://bot:hunter2@h/x': \u{1b}[31mno\n");
+        let said = why(
+            "fatal: unable to access 'https://bot:hunter2@h/x': \u{1b}[31mno\n",
+            &Secrets::default(),
+        );
         assert!(!said.contains("hunter2") && !said.contains('\u{1b}'), "{said}");
         assert!(said.contains("https://h/x"), "{said}");
     }
@@ -131,13 +145,22 @@ mod tests {
     fn what_git_checks_is_told_from_what_broke_off() {
         let found = "object 4a0b: badEmail: invalid author/committer line - bad email";
         let said = format!("error: {found}\nfatal: fsck error in packed object\n");
-        assert_eq!(unfit(&said).as_deref(), Some(found));
-        assert_eq!(unfit("fatal: early EOF\nfatal: fetch-pack: invalid index-pack output\n"), None);
+        assert_eq!(unfit(&said, &Secrets::default()).as_deref(), Some(found));
+        assert_eq!(
+            unfit(
+                "fatal: early EOF\nfatal: fetch-pack: invalid index-pack output\n",
+                &Secrets::default()
+            ),
+            None
+        );
     }
 
     #[test]
     fn the_other_side_is_heard_before_git() {
         let stderr = "remote: Repository not found.\nfatal: repository 'https://h/x/' not found\n";
-        assert_eq!(why(stderr), "Repository not found.; repository 'https://h/x/' not found");
+        assert_eq!(
+            why(stderr, &Secrets::default()),
+            "Repository not found.; repository 'https://h/x/' not found"
+        );
     }
 }

@@ -13,7 +13,7 @@ const EXAMPLES: &str = "give https://git.example.com/team/state.git, ssh://git@g
 const GITHUB: &str = "github.com";
 
 /// The address of a git repository that git reaches by HTTP, ssh or the file system. It never holds a
-/// password.
+/// password or a token, so that it may be shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RemoteUrl {
@@ -42,6 +42,13 @@ pub enum NotARemote {
          and name that with --state-remote-credentials"
     )]
     Password,
+    /// It names a user over HTTP, which may be a token as well.
+    #[error(
+        "an address over http or https must not name a user, which might be a token: put user and password, or \
+         token, into a file in the format of git-credential-store and name that with \
+         --state-remote-credentials"
+    )]
+    User,
 }
 
 impl RemoteUrl {
@@ -98,6 +105,9 @@ fn network(protocol: Protocol, rest: &str) -> Result<Protocol, NotARemote> {
     if user.is_some_and(|user| user.contains(':')) {
         return Err(NotARemote::Password);
     }
+    if user.is_some() && protocol != Protocol::Ssh {
+        return Err(NotARemote::User);
+    }
     let is_whole = !path.is_empty() && !path.contains(['?', '#']);
     if is_word(host) && is_whole && user.is_none_or(is_word) {
         Ok(protocol)
@@ -118,9 +128,9 @@ fn short_ssh(text: &str) -> Result<Protocol, NotARemote> {
     }
 }
 
-/// Part of an address that ssh cannot take for an option.
+/// Part of an address that ssh cannot take for an option, also not after git has decoded it.
 fn is_word(text: &str) -> bool {
-    !text.is_empty() && !text.starts_with('-') && !text.contains(['/', '@', '?', '#', '\\'])
+    !text.is_empty() && !text.starts_with('-') && !text.contains(['/', '@', '?', '#', '\\', '%'])
 }
 
 impl TryFrom<String> for RemoteUrl {
@@ -151,7 +161,7 @@ mod tests {
     fn what_git_reaches_by_itself_is_an_address() {
         for (text, protocol) in [
             ("https://github.com/acme/state.git", "https"),
-            ("https://bot@git.example.com:8443/state", "https"),
+            ("https://git.example.com:8443/state", "https"),
             ("http://127.0.0.1:3000/acme/state.git", "http"),
             ("ssh://git@git.example.com:2222/acme/state.git", "ssh"),
             ("git@github.com:acme/state.git", "ssh"),
@@ -174,6 +184,10 @@ mod tests {
             "-oProxyCommand=date",
             "ssh://-oProxyCommand=date/x",
             "git@-oProxyCommand=date:x",
+            "ssh://%2DoProxyCommand=date/x",
+            "ssh://git@%2doProxyCommand=date/x",
+            "ssh://%2Dl@git.example.com/x",
+            "ssh://git.example.com%0a/x",
             "https://git.example.com",
             "https://git.example.com/a b",
             "https://git.example.com/a\nb",
@@ -186,6 +200,11 @@ mod tests {
         let error = "https://bot:hunter2@git.example.com/a".parse::<RemoteUrl>().unwrap_err();
         assert_eq!(error, NotARemote::Password);
         assert!(!error.to_string().contains("hunter2"));
+        for text in ["https://ghp_x@git.example.com/a", "http://ghp_x@git.example.com/a"] {
+            let error = text.parse::<RemoteUrl>().unwrap_err();
+            assert_eq!(error, NotARemote::User);
+            assert!(!error.to_string().contains("ghp_x"));
+        }
     }
 
     #[test]
