@@ -51,13 +51,6 @@ impl CommitId {
     }
 }
 
-impl CommitPrefix {
-    /// Whether the commit begins so.
-    pub fn begins(&self, commit: &CommitId) -> bool {
-        commit.as_str().starts_with(self.as_str())
-    }
-}
-
 impl From<CommitId> for CommitPrefix {
     fn from(commit: CommitId) -> Self {
         Self(commit.0)

@@ -8,7 +8,7 @@
 use crate::row::{Columns, bounded};
 use crate::sqlite::{Connection, QueryBuilder, Row};
 use crate::{Store, StoreError};
-use inkstone_spec::{CommitId, DeploymentId, ServiceRef};
+use inkstone_spec::{CommitId, CommitPrefix, DeploymentId, ServiceRef};
 
 /// The action of a row that is a deploy, as the state repo's commits name it.
 pub const DEPLOY_ACTION: &str = "deploy";
@@ -144,6 +144,28 @@ impl Store {
         .bind(i64::from(limit.min(MAX_HISTORY_PAGE)));
         let rows = self.database.read().all(query).await?;
         rows.iter().map(|row| HistoryRow::from_row(row, service)).collect()
+    }
+
+    /// The commits of a service's history, by name, that begin so: the newest two, which is to say whether
+    /// it is one.
+    pub async fn service_commits(
+        &self,
+        service: &ServiceRef,
+        prefix: &CommitPrefix,
+    ) -> Result<Vec<CommitId>, StoreError> {
+        // Its digits are none of the letters that LIKE knows.
+        let query = sqlx::query(
+            "SELECT state_commit FROM state_history
+             WHERE workspace = $1 AND project = $2 AND service = $3
+               AND state_commit LIKE $4 || '%'
+             ORDER BY position DESC LIMIT 2",
+        )
+        .bind(service.workspace.as_str())
+        .bind(service.project.as_str())
+        .bind(service.service.as_str())
+        .bind(prefix.as_str());
+        let rows = self.database.read().all(query).await?;
+        rows.iter().map(|row| Columns::of(row).text("state_commit")).collect()
     }
 
     /// The deploys of a service, by name, after the deploy of `deployment`, newest first: rows of the

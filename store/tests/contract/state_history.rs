@@ -1,7 +1,7 @@
 use crate::support::{Fixture, commit, push, service_ref};
 use inkstone_spec::{CommitId, DeploymentId};
 use inkstone_store::{
-    CREATE_ACTION, DEPLOY_ACTION, HistoryEntry, MAX_DEPLOYS_AFTER, MAX_HISTORY_PAGE,
+    CREATE_ACTION, DEPLOY_ACTION, HistoryEntry, HistoryRow, MAX_DEPLOYS_AFTER, MAX_HISTORY_PAGE,
 };
 use std::collections::BTreeMap;
 use tokio::task::JoinSet;
@@ -263,4 +263,27 @@ async fn of_a_service_that_was_never_made_all_deploys_count_and_the_newest_are_k
 
     let found: Vec<_> = found.into_iter().map(|deploy| deploy.source_commit).collect();
     assert_eq!(found, commits(&(4..=MAX_DEPLOYS_AFTER + 3).rev().collect::<Vec<_>>()));
+}
+
+#[tokio::test]
+async fn a_commit_is_found_by_how_it_begins_among_those_of_its_service() {
+    let mut h = History::new().await;
+    h.create(SITE).await;
+    h.create(OTHER).await;
+    h.deploy(SITE, 1).await;
+    let store = &h.fixture.store;
+    let commits = |rows: Vec<HistoryRow>| -> Vec<CommitId> {
+        rows.into_iter().map(|row| row.entry.state_commit).collect()
+    };
+    let own = commits(store.service_history(&service_ref(SITE), None, 9).await.unwrap());
+    let others = commits(store.service_history(&service_ref(OTHER), None, 9).await.unwrap());
+    assert_eq!((own.len(), others.len()), (2, 1));
+    let found = async |commit: &CommitId, digits: usize| {
+        let prefix = commit.as_str()[..digits].parse().unwrap();
+        store.service_commits(&service_ref(SITE), &prefix).await.unwrap()
+    };
+    assert_eq!(found(&own[0], 40).await, own[..1]);
+    assert_eq!(found(&others[0], 40).await, []);
+    // Both begin with zeros, and so does the other service's.
+    assert_eq!(found(&own[0], 7).await, own);
 }

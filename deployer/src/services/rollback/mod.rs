@@ -5,14 +5,14 @@ mod conflict;
 mod points;
 
 use self::conflict::explain;
-use self::points::{Points, points};
+use self::points::{Points, Target, points};
 use super::fields::changed;
 use super::hold::refuse_on_hold;
 use super::{env, existing_service, names_in, release_view, short};
 use crate::projects::{existing_project, existing_workspace, within_quota};
 use crate::{Action, Caller, Deployer, Refusal, RolledBack, now_ms};
 use inkstone_secrets::{EnvFile, Identities};
-use inkstone_spec::{CommitPrefix, DeploymentId, RepoRef, Service, ServiceRef};
+use inkstone_spec::{CommitId, CommitPrefix, DeploymentId, RepoRef, Service, ServiceRef};
 use inkstone_state::undo::{Conflict, EnvMerge, Merged, Policy, Sides, edits, merge};
 use inkstone_state::{
     Action as StateAction, Committed, Message, Proposal, Released, ServiceFiles, Snapshot,
@@ -48,7 +48,7 @@ impl Deployer {
         let undoing = Undoing {
             caller: caller.clone(),
             name: name.clone(),
-            to,
+            to: self.target(name, to).await?,
             on_conflict,
             identities: self.identities()?,
         };
@@ -68,6 +68,45 @@ impl Deployer {
             release: service.and_then(release_view),
             next: self.next_after_rollback(name, &committed, service).await?,
         })
+    }
+
+    async fn target(&self, name: &ServiceRef, to: Rollback) -> Result<Target, Refusal> {
+        Ok(match to {
+            Rollback::Previous => Target::Previous,
+            Rollback::ToDeployment(deployment) => Target::ToDeployment(deployment),
+            Rollback::ToCommit(commit) => Target::ToCommit(self.commit_of(name, &commit).await?),
+            Rollback::Undo(commit) => Target::Undo(self.commit_of(name, &commit).await?),
+        })
+    }
+
+    /// The commit of this service's history that begins so. One that touched others alone is as good as
+    /// absent: they may be somebody else's.
+    async fn commit_of(
+        &self,
+        name: &ServiceRef,
+        wanted: &CommitPrefix,
+    ) -> Result<CommitId, Refusal> {
+        let indexed = self.indexed().await?;
+        let found = self.inner.store.service_commits(name, wanted).await?;
+        drop(indexed);
+        let mut found = found.into_iter();
+        match (found.next(), found.next()) {
+            (Some(commit), None) => Ok(commit),
+            (Some(commit), Some(other)) => Err(Refusal::new(
+                "invalid_argument",
+                format!("Both {commit} and {other} begin with {wanted}."),
+                "Name the one that is meant by more of its digits; nothing was changed.",
+            )),
+            (None, _) => {
+                // A name that was mistyped is the likelier mistake.
+                self.read_state(|snapshot| existing_service(snapshot, name).map(drop))?;
+                Err(Refusal::not_found(
+                    &format!("state commit of service {}", short(name)),
+                    wanted,
+                    "get_service_history lists those that touched the service.",
+                ))
+            }
+        }
     }
 
     async fn next_after_rollback(
@@ -102,7 +141,7 @@ impl Deployer {
 struct Undoing {
     caller: Caller,
     name: ServiceRef,
-    to: Rollback,
+    to: Target,
     on_conflict: Policy,
     identities: Arc<Identities>,
 }
@@ -211,9 +250,7 @@ impl Undoing {
             merged.and_then(|merged| merged.service.release.as_ref()).map(Released::from),
         );
         let action = match &self.to {
-            Rollback::Undo(_) => {
-                StateAction::Revert { service, commit: points.to.clone(), release }
-            }
+            Target::Undo(_) => StateAction::Revert { service, commit: points.to.clone(), release },
             _ => StateAction::Rollback { service, to: points.to.clone(), release },
         };
         Message { action, actor: self.caller.actor().clone(), tool: self.caller.tool.clone() }

@@ -1,14 +1,25 @@
 //! Between which points of history a service is taken back.
 
-use super::Rollback;
 use crate::Refusal;
 use crate::services::fields::differing;
 use crate::services::{existing_service, short};
-use inkstone_spec::{CommitId, CommitPrefix, DeploymentId, Service, ServiceRef};
+use inkstone_spec::{CommitId, DeploymentId, Service, ServiceRef};
 use inkstone_state::history::{Walk, find_deployment};
 use inkstone_state::undo::Field;
 use inkstone_state::{ServiceFiles, Snapshot, StateRepo};
 use jiff::Timestamp;
+
+/// Where a service should go back to, its commit looked up.
+pub(super) enum Target {
+    /// The release before the one that it has.
+    Previous,
+    /// The release that a deployment made.
+    ToDeployment(DeploymentId),
+    /// How it was at a commit that touched it.
+    ToCommit(CommitId),
+    /// How it would be without one of these.
+    Undo(CommitId),
+}
 
 /// Where a merge goes from and to.
 pub(super) struct Points {
@@ -50,16 +61,16 @@ pub(super) fn points(
     state: &StateRepo,
     head: &Snapshot,
     name: &ServiceRef,
-    to: &Rollback,
+    to: &Target,
 ) -> Result<Points, Refusal> {
     match to {
-        Rollback::Undo(commit) => {
-            let (to, base) = touching(head, name, commit)?;
+        Target::Undo(commit) => {
+            let base = state.at(commit)?;
             let theirs = parent(&base)?;
-            Ok(Points { base: Some(base), theirs, to, current: Current::Any })
+            Ok(Points { base: Some(base), theirs, to: commit.clone(), current: Current::Any })
         }
-        Rollback::ToCommit(commit) => {
-            let (to, theirs) = touching(head, name, commit)?;
+        Target::ToCommit(commit) => {
+            let (to, theirs) = (commit.clone(), state.at(commit)?);
             let (current, deploy) = current(state, head, name)?;
             // From before the current release: what was changed beside the release since stays.
             let base = match deploy {
@@ -68,7 +79,7 @@ pub(super) fn points(
             };
             Ok(Points { base, theirs: Some(theirs), to, current: Current::Is(current) })
         }
-        Rollback::ToDeployment(deployment) => {
+        Target::ToDeployment(deployment) => {
             existing_service(head, name)?;
             let theirs = release_of(state, head, name, deployment)?.ok_or_else(|| {
                 Refusal::not_found(
@@ -79,7 +90,7 @@ pub(super) fn points(
             })?;
             to_release(state, head, name, theirs)
         }
-        Rollback::Previous => {
+        Target::Previous => {
             let service = existing_service(head, name)?.service;
             let theirs = previous(state, head, &service)?.ok_or_else(|| {
                 Refusal::new(
@@ -168,45 +179,6 @@ fn release_of(
         service.release.as_ref().is_some_and(|release| release.deployment == *deployment)
     });
     Ok(is_its.then_some(snapshot))
-}
-
-/// The commit in the history of `head` that touched the service and begins so, with its state. One that
-/// touched others alone is as good as absent: they may be somebody else's.
-fn touching(
-    head: &Snapshot,
-    name: &ServiceRef,
-    wanted: &CommitPrefix,
-) -> Result<(CommitId, Snapshot), Refusal> {
-    let mut found = None;
-    for known in Walk::from(head)? {
-        let known = known?;
-        if !wanted.begins(&known.id) || !known.services()?.contains(name) {
-            continue;
-        }
-        if let Some((other, _)) = &found {
-            return Err(Refusal::new(
-                "invalid_argument",
-                format!("Both {} and {other} begin with {wanted}.", known.id),
-                "Name the one that is meant by more of its digits; nothing was changed.",
-            ));
-        }
-        let whole = known.id.as_str() == wanted.as_str();
-        found = Some((known.id, known.snapshot));
-        if whole {
-            break;
-        }
-    }
-    if found.is_none() {
-        // A name that was mistyped is the likelier mistake.
-        existing_service(head, name)?;
-    }
-    found.ok_or_else(|| {
-        Refusal::not_found(
-            &format!("state commit of service {}", short(name)),
-            wanted,
-            "get_service_history lists those that touched the service.",
-        )
-    })
 }
 
 /// The state before the commit of `snapshot`.
