@@ -22,6 +22,7 @@ mod crashes;
 mod disks;
 mod first_key;
 mod harness;
+mod held;
 mod history;
 mod holds;
 mod idempotency;
