@@ -74,6 +74,9 @@ pub(crate) async fn serve(args: ServeArgs) -> anyhow::Result<Verdict> {
         () = asked_to_stop => {
             tracing::info!("stopping: requests and builds under way come to an end");
             stop.cancel();
+            if let Some(remote) = deployer.state().remote() {
+                remote.end_soon();
+            }
             if tokio::time::timeout(DRAIN, &mut serving).await.is_err() {
                 tracing::warn!("some requests took too long and were cut off");
             }

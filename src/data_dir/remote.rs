@@ -8,6 +8,10 @@ use inkstone_state::{StateError, StateRepo, copy};
 use jiff::Timestamp;
 use std::fs::{self, File};
 use std::io::ErrorKind;
+use std::time::Duration;
+
+/// How long a start waits for a remote that it knows; the server goes on looking.
+const START_TIME: Duration = Duration::from_secs(3);
 
 impl DataDir {
     /// The remote that the server was started with.
@@ -85,7 +89,7 @@ impl DataDir {
         };
         let state = state.with_remote(remote.clone());
         if kept.is_some_and(|kept| kept.url == remote.url) {
-            if let Err(error) = state.look() {
+            if let Err(error) = state.look_within(START_TIME) {
                 tracing::error!(%error, "the state repo can be read and not written");
             }
         } else {

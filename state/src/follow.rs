@@ -6,11 +6,12 @@
 use crate::group::Batch;
 use crate::history::{Walk, commit_id, object_id};
 use crate::refs::{MAIN, Move};
-use crate::remote::{Branch, Incoming, NEWS, Remote, RemoteConfig, Rewound, There};
+use crate::remote::{ASK_TIME, Branch, Incoming, NEWS, Remote, RemoteConfig, Rewound, There};
 use crate::repo::Turn;
 use crate::{StateError, StateRepo};
 use gix::ObjectId;
 use jiff::Timestamp;
+use std::time::{Duration, Instant};
 
 /// How many commits back is looked for one that is probably near.
 const NEAR: usize = 50;
@@ -32,7 +33,7 @@ impl StateRepo {
     /// is given the rest.
     pub fn attach(&self, now: Timestamp) -> Result<(), StateError> {
         let Some(remote) = &self.remote else { return Ok(()) };
-        if remote.ask()? == There::default() {
+        if remote.ask(ASK_TIME)? == There::default() {
             let _turn = self.turn()?;
             let heads = self.heads()?;
             let all = There { main: Some(heads.main), live: Some(heads.live) };
@@ -49,8 +50,14 @@ impl StateRepo {
     /// Looks where the remote's branches are and takes `main` over if it continues `live`. It is the
     /// only way by which a remote that failed is tried again.
     pub fn look(&self) -> Result<(), StateError> {
+        self.look_within(ASK_TIME + NEWS.time)
+    }
+
+    /// The same, in about that time at most. Nobody is kept from writing while the remote is waited for.
+    pub fn look_within(&self, time: Duration) -> Result<(), StateError> {
         let Some(remote) = &self.remote else { return Ok(()) };
-        let there = remote.ask()?;
+        let start = Instant::now();
+        let there = remote.ask(ASK_TIME.min(time))?;
         let heads = self.heads()?;
         if there.main == Some(heads.main)
             && [Some(heads.main), Some(heads.live)].contains(&there.live)
@@ -58,8 +65,12 @@ impl StateRepo {
             remote.is_up(there);
             return Ok(());
         }
+        let incoming = remote.fetch(there, NEWS.within(time.saturating_sub(start.elapsed())))?;
         let turn = self.turn()?;
-        let incoming = remote.fetch(there, NEWS)?;
+        if self.heads()? != heads {
+            // Who wrote meanwhile knows more than what was fetched before; the next look goes on.
+            return Ok(());
+        }
         self.take_over(&turn, remote, incoming)
     }
 

@@ -5,7 +5,8 @@ use crate::check::inspect_line;
 use crate::history::{commit_id, verify};
 use crate::push::Reach;
 use crate::refs::{LIVE, MAIN, Move};
-use crate::remote::{COPY, Remote, There};
+use crate::remote::{ASK_TIME, COPY, Remote, There};
+use crate::repo::{Heads, Turn};
 use crate::{StateError, StateRepo};
 use gix::ObjectId;
 use inkstone_spec::CommitId;
@@ -33,8 +34,9 @@ impl StateRepo {
     /// Takes what the remote has, though commits are missing there. `None`: it was not rewound.
     pub fn accept(&self, now: Timestamp) -> Result<Option<Resolved>, StateError> {
         let remote = self.remote_to_resolve()?;
-        let turn = self.turn()?;
+        let before = self.heads()?;
         let incoming = remote.fetch(There::default(), COPY)?;
+        let turn = self.turn_since(before)?;
         match self.take_over(&turn, remote, incoming) {
             Err(StateError::Rewound(_)) => {}
             taken => return taken.map(|()| None),
@@ -61,14 +63,14 @@ impl StateRepo {
     /// `None`: there is nothing to give back.
     pub fn restore(&self, now: Timestamp) -> Result<Option<Resolved>, StateError> {
         let remote = self.remote_to_resolve()?;
-        let turn = self.turn()?;
-        let taken = remote
-            .fetch(There::default(), COPY)
-            .and_then(|incoming| self.take_over(&turn, remote, incoming));
+        let before = self.heads()?;
+        let fetched = remote.fetch(There::default(), COPY);
+        let turn = self.turn_since(before)?;
+        let taken = fetched.and_then(|incoming| self.take_over(&turn, remote, incoming));
         let (there, is_here) = match taken {
             Ok(()) | Err(StateError::Rewound(_)) => (remote.there(), true),
             // To move the branches back it is enough to know where they are.
-            Err(StateError::RemoteUnfit { .. }) => (remote.ask()?, false),
+            Err(StateError::RemoteUnfit { .. }) => (remote.ask(ASK_TIME)?, false),
             Err(error) => return Err(error),
         };
         let heads = self.heads()?;
@@ -93,6 +95,15 @@ impl StateRepo {
             dropped_count,
             unkept: unkept.map(commit_id).transpose()?,
         }))
+    }
+
+    /// The turn, if nobody has written since the branches were there.
+    fn turn_since(&self, before: Heads) -> Result<Turn<'_>, StateError> {
+        let turn = self.turn()?;
+        if self.heads()? == before {
+            return Ok(turn);
+        }
+        Err(StateError::Absent("somebody wrote meanwhile: try again".to_owned()))
     }
 
     fn remote_to_resolve(&self) -> Result<&Remote, StateError> {

@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::{Duration, Instant};
 
 const REMOTE: &str = "INKSTONE_STATE_REMOTE";
 /// How often a rival pushes: whoever never pauses can win every race, so a deploy may have to wait for
@@ -296,10 +297,10 @@ fn a_host_that_hangs_or_fails_delays_deploys_and_loses_none() {
     let credentials: PathBuf = host.server.folder().join("credentials");
     let user = with_token.split_once("://").unwrap().1.split_once('@').unwrap().0;
     std::fs::write(&credentials, format!("http://{user}@{}\n", gate.url)).unwrap();
-    let mut world = World::with(&[
-        (REMOTE, &format!("http://{}/git/main/state.git", gate.url)),
-        ("INKSTONE_STATE_REMOTE_CREDENTIALS", credentials.to_str().unwrap()),
-    ]);
+    let url = format!("http://{}/git/main/state.git", gate.url);
+    let env =
+        [(REMOTE, &*url), ("INKSTONE_STATE_REMOTE_CREDENTIALS", credentials.to_str().unwrap())];
+    let mut world = World::with(&env);
     world.agent.ok("create_service", json!({"name": "site", "repo": "site"}));
     world.wait_for_head();
     for (round, mood) in [Mood::Broken, Mood::Silent].into_iter().enumerate() {
@@ -313,6 +314,14 @@ fn a_host_that_hangs_or_fails_delays_deploys_and_loses_none() {
         world.push(&format!("round {round}"));
         let waiting = world.wait_until_it_waits("cannot be reached");
         assert!(world.server.get("/metrics").contains("{standing=\"down\"} 1"));
+        if matches!(mood, Mood::Silent) {
+            // Neither the end of a server nor its start waits long for such a host.
+            let start = Instant::now();
+            world.server.stop();
+            world.server.start_again_with(&env);
+            assert!(start.elapsed() < Duration::from_secs(14), "{:?}", start.elapsed());
+            world.agent.reconnect();
+        }
         gate.is(Mood::Fine);
         let done = world.wait_for_head();
         assert_eq!(done["deployment"]["id"], waiting["id"]);

@@ -69,7 +69,7 @@ impl Remote {
     fn look_up(&self, args: &[&str]) -> Result<Ended, StateError> {
         let mut command = process::local(&self.git_dir);
         command.args(args);
-        run(command, Bounds::time(LOCAL_TIME)).map_err(broken)
+        run(command, Bounds::time(LOCAL_TIME), &self.ending).map_err(broken)
     }
 }
 

@@ -19,7 +19,7 @@ use crate::refs::{LIVE, MAIN};
 use gix::ObjectId;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use process::{Bounds, Ended, run};
+use process::{Bounds, Ended, Ending, run};
 use said::Pushed;
 use secrets::Secrets;
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long the remote may take to say where its branches are.
-const LOOK_TIME: Duration = Duration::from_secs(15);
+pub(crate) const ASK_TIME: Duration = Duration::from_secs(15);
 /// How long a push may take.
 const PUSH_TIME: Duration = Duration::from_secs(30);
 const MIB: u64 = 1024 * 1024;
@@ -39,7 +39,7 @@ const COPY_TIME: Duration = Duration::from_mins(5);
 /// How much git may fetch at first, or while an operator waits for it.
 pub(crate) const COPY: Bounds = Bounds { time: COPY_TIME, max_bytes: 4_096 * MIB };
 /// How much git may fetch of what is new there.
-pub(crate) const NEWS: Bounds = Bounds { time: COPY_TIME, max_bytes: 256 * MIB };
+pub(crate) const NEWS: Bounds = Bounds { time: Duration::from_secs(20), max_bytes: 256 * MIB };
 /// How many pushes may follow each other at once where there is a limit.
 const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
 /// What git says where a branch is to be fetched that is not there.
@@ -79,6 +79,7 @@ pub struct Remote {
     git_dir: PathBuf,
     pace: Option<DefaultDirectRateLimiter>,
     seen: Mutex<Seen>,
+    ending: Ending,
 }
 
 struct Seen {
@@ -105,7 +106,13 @@ impl Remote {
             .pushes_per_minute
             .map(|many| RateLimiter::direct(Quota::per_minute(many).allow_burst(BURST.min(many))));
         let seen = Seen { standing: Standing::Unseen, there: There::default(), refused: None };
-        Self { config, git_dir: git_dir.to_owned(), pace, seen: Mutex::new(seen) }
+        Self {
+            config,
+            git_dir: git_dir.to_owned(),
+            pace,
+            seen: Mutex::new(seen),
+            ending: Ending::default(),
+        }
     }
 
     /// What it is reached with.
@@ -125,6 +132,11 @@ impl Remote {
             Standing::Down(down) => down.next_try.saturating_duration_since(Instant::now()),
             _ => Duration::ZERO,
         }
+    }
+
+    /// This process is about to end: whatever it asks the remote from now on, or is asking, is over soon.
+    pub fn end_soon(&self) {
+        self.ending.begin();
     }
 
     pub(crate) fn is_unseen(&self) -> bool {
@@ -179,7 +191,7 @@ impl Remote {
     }
 
     /// Asks where the branches are.
-    pub(crate) fn ask(&self) -> Result<There, StateError> {
+    pub(crate) fn ask(&self, time: Duration) -> Result<There, StateError> {
         let mut command = self.command();
         command.args([
             "ls-remote",
@@ -190,7 +202,7 @@ impl Remote {
             MAIN,
             LIVE,
         ]);
-        let ended = self.well(command, Bounds::time(LOOK_TIME))?;
+        let ended = self.well(command, Bounds::time(time))?;
         let mut there = There::default();
         for line in ended.stdout.lines() {
             let Some((id, name)) = line.split_once('\t') else { continue };
@@ -216,7 +228,7 @@ impl Remote {
         if let Some(incoming) = self.take(&[MAIN, LIVE], asked, bounds)? {
             return Ok(incoming);
         }
-        let names: &[&str] = match self.ask()? {
+        let names: &[&str] = match self.ask(ASK_TIME.min(bounds.time))? {
             There { main: Some(_), live: None } => &[MAIN],
             There { main: None, live: Some(_) } => &[LIVE],
             // There is nothing to bring, or it was only just made and the next look brings it.
@@ -237,7 +249,7 @@ impl Remote {
         let mut command = self.command_in(incoming.path());
         command.args(["fetch", "--quiet", "--no-tags", "--no-auto-gc", "--no-recurse-submodules"]);
         command.args(["--", self.config.url.as_str()]).args(names);
-        let ended = run(command, bounds).map_err(|why| self.failed(why))?;
+        let ended = run(command, bounds, &self.ending).map_err(|why| self.failed(why))?;
         if ended.code == Some(0) {
             return incoming.fetched(names).map(Some);
         }
@@ -267,7 +279,7 @@ impl Remote {
             moves.extend(to.map(|to| format!("{to}:{name}")));
         }
         command.args(["--", self.config.url.as_str()]).args(moves);
-        match run(command, Bounds::time(PUSH_TIME))
+        match run(command, Bounds::time(PUSH_TIME), &self.ending)
             .map(|ended| said::pushed(&ended, &self.secrets()))
         {
             Ok(Pushed::Accepted) => {
@@ -298,7 +310,7 @@ impl Remote {
 
     /// Runs a command that speaks with the remote and must do well.
     fn well(&self, command: Command, bounds: Bounds) -> Result<Ended, StateError> {
-        match run(command, bounds) {
+        match run(command, bounds, &self.ending) {
             Ok(ended) if ended.code == Some(0) => Ok(ended),
             Ok(ended) => Err(self.failed(said::why(&ended.stderr, &self.secrets()))),
             Err(why) => Err(self.failed(why)),

@@ -6,9 +6,14 @@ use std::io::Read;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::OnceLock;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+/// How long a process may still take once nobody wants to wait any more.
+const LAST_TIME: Duration = Duration::from_secs(3);
+/// How often is looked whether that is so.
+const TICK: Duration = Duration::from_millis(100);
 /// What is kept of what git says, in bytes, of each stream.
 const MAX_SAID_BYTES: u64 = 64 * 1024;
 /// How long git has to clear up once it was asked to stop.
@@ -57,7 +62,7 @@ const SETTINGS: &[&str] = &[
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
     /// How long it may take.
-    pub(super) time: Duration,
+    pub(crate) time: Duration,
     /// The size of the largest file that it may write: what it fetches is one.
     pub(super) max_bytes: u64,
 }
@@ -66,6 +71,27 @@ impl Bounds {
     /// For a command that writes no large file.
     pub(super) fn time(time: Duration) -> Self {
         Self { time, max_bytes: u64::MAX }
+    }
+
+    /// The same, in no more than `time`.
+    pub(crate) fn within(self, time: Duration) -> Self {
+        Self { time: self.time.min(time), ..self }
+    }
+}
+
+/// Whether this process is about to end, and since when.
+#[derive(Default)]
+pub(super) struct Ending(OnceLock<Instant>);
+
+impl Ending {
+    pub(super) fn begin(&self) {
+        self.0.get_or_init(Instant::now);
+    }
+
+    /// Until when something may take that began at `start` and has `time`.
+    fn end(&self, start: Instant, time: Duration) -> Instant {
+        let end = start + time;
+        self.0.get().map_or(end, |since| end.min(start.max(*since) + LAST_TIME))
     }
 }
 
@@ -115,7 +141,7 @@ pub(super) fn remote(git_dir: &Path, url: &RemoteUrl, credentials: Option<&Path>
 
 /// Runs a command to its end, within `bounds`; otherwise, or where it cannot be run, says why not. What it
 /// started ends with it.
-pub(super) fn run(mut command: Command, bounds: Bounds) -> Result<Ended, String> {
+pub(super) fn run(mut command: Command, bounds: Bounds, ending: &Ending) -> Result<Ended, String> {
     let failed = |error: std::io::Error| format!("git could not be run: {error}");
     let mut child = command
         .stdin(Stdio::null())
@@ -131,14 +157,22 @@ pub(super) fn run(mut command: Command, bounds: Bounds) -> Result<Ended, String>
     }
     let stdout = child.stdout.take().map(read_apart);
     let stderr = child.stderr.take().map(read_apart);
-    let end = Instant::now() + bounds.time;
+    let start = Instant::now();
     let said = |stream: Option<Receiver<String>>| {
-        let left = end.saturating_duration_since(Instant::now());
-        stream.map_or(Some(String::new()), |stream| stream.recv_timeout(left).ok())
+        let Some(stream) = stream else { return Some(String::new()) };
+        loop {
+            let end = ending.end(start, bounds.time);
+            let left = end.saturating_duration_since(Instant::now());
+            match stream.recv_timeout(left.min(TICK)) {
+                Err(RecvTimeoutError::Timeout) if !left.is_zero() => {}
+                said => return said.ok(),
+            }
+        }
     };
     let (Some(stdout), Some(stderr)) = (said(stdout), said(stderr)) else {
+        let waited = start.elapsed().as_secs();
         stop(&mut child).map_err(failed)?;
-        return Err(format!("no answer within {} seconds", bounds.time.as_secs()));
+        return Err(format!("no answer within {waited} seconds"));
     };
     // Both streams are closed: it has ended, or is about to.
     let status = child.wait().map_err(failed)?;

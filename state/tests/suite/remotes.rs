@@ -10,6 +10,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::ScopedJoinHandle;
+use std::time::{Duration, Instant, SystemTime};
 
 /// A state repo whose branches are kept in another one.
 struct Remote {
@@ -398,14 +399,47 @@ fn what_a_killed_fetch_left_is_cleared_by_a_later_one() {
     let remote = Remote::new();
     let left = remote.state().git_dir().join("incoming-x");
     std::fs::create_dir_all(left.join("objects/pack")).unwrap();
-    let day = std::time::Duration::from_hours(24);
+    let day = Duration::from_hours(24);
     let folder = std::fs::File::open(&left).unwrap();
-    folder.set_modified(std::time::SystemTime::now() - day).unwrap();
+    folder.set_modified(SystemTime::now() - day).unwrap();
     let clone = remote.clone("operator");
     clone.commit("news");
     clone.push();
     remote.state().look().unwrap();
     assert!(!left.exists());
+}
+
+#[test]
+fn a_host_that_gets_stuck_keeps_nobody_from_writing_and_is_left_when_the_server_stops() {
+    let remote = Remote::new();
+    let clone = remote.clone("operator");
+    clone.write("README.md", "what never comes\n");
+    clone.commit("news");
+    clone.push();
+    // Whoever is to send it waits for somebody to write it.
+    let id = remote.there("main:README.md");
+    let blob = remote.there.join("objects").join(&id[..2]).join(&id[2..]);
+    std::fs::remove_file(&blob).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&blob).status().unwrap().success());
+    let git_dir = remote.state().git_dir();
+    let before = stored(git_dir);
+    let signer = Signer::load(&remote.fixture.key()).unwrap();
+    let beside = StateRepo::open(git_dir, signer).unwrap();
+    std::thread::scope(|scope| {
+        let looking = scope.spawn(|| remote.state().look());
+        while stored(git_dir) == before {
+            assert!(!looking.is_finished());
+            std::thread::yield_now();
+        }
+        deploy(&beside, &name("api"), 2).unwrap();
+        assert!(!looking.is_finished(), "the turn was kept until the look was over");
+        let stopped = Instant::now();
+        remote.state().remote().unwrap().end_soon();
+        let looked = looking.join().unwrap();
+        assert!(matches!(looked, Err(StateError::RemoteDown { .. })), "{looked:?}");
+        assert!(stopped.elapsed() < Duration::from_secs(10));
+    });
+    assert_eq!(stored(git_dir), before);
 }
 
 #[test]
