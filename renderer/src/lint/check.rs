@@ -3,7 +3,7 @@
 use super::Finding;
 use super::probe::{Probe, sentinel};
 use super::sample::Sample;
-use crate::render::Renderer;
+use crate::render::{RenderError, Renderer};
 use crate::set::TemplateName;
 use crate::source;
 use inkstone_spec::TemplateScope;
@@ -59,11 +59,21 @@ impl<'a> Check<'a> {
         self.findings.insert(Finding { template: self.template.clone(), line, problem });
     }
 
+    /// What rendering failed with, without the name that a finding has anyway.
+    fn failed(&mut self, error: &RenderError) {
+        match error {
+            RenderError::Template { line, message, .. } => {
+                self.found(Some(*line), message.as_str());
+            }
+            other => self.found(None, other.to_string()),
+        }
+    }
+
     /// Whether each placeholder is one whole value of what the template makes of the sample.
     pub(super) fn placeholders(&mut self, probe: &Probe, sample: &Sample) {
         let (text, printed) = match probe.render(self.template, sample, None) {
             Ok(rendered) => rendered,
-            Err(error) => return self.found(None, error.to_string()),
+            Err(error) => return self.failed(&error),
         };
         self.reached.extend(&printed);
         if text.trim().is_empty() {
@@ -97,7 +107,7 @@ impl<'a> Check<'a> {
             Ok(text) if text.trim().is_empty() => return None,
             Ok(text) => text,
             Err(error) => {
-                self.found(None, error.to_string());
+                self.failed(&error);
                 return None;
             }
         };
