@@ -6,7 +6,9 @@
 use crate::group::Batch;
 use crate::history::{Walk, commit_id, object_id};
 use crate::refs::{MAIN, Move};
-use crate::remote::{ASK_TIME, Branch, Incoming, NEWS, Remote, RemoteConfig, Rewound, There};
+use crate::remote::{
+    ASK_TIME, Branch, Incoming, NEWS, Place, Remote, RemoteConfig, Rewound, There,
+};
 use crate::repo::Turn;
 use crate::{StateError, StateRepo};
 use gix::ObjectId;
@@ -65,7 +67,8 @@ impl StateRepo {
             remote.is_up(there);
             return Ok(());
         }
-        let incoming = remote.fetch(there, NEWS.within(time.saturating_sub(start.elapsed())))?;
+        let incoming =
+            remote.fetch(Place::Apart, there, NEWS.within(time.saturating_sub(start.elapsed())))?;
         let turn = self.turn()?;
         if self.heads()? != heads {
             // Who wrote meanwhile knows more than what was fetched before; the next look goes on.
@@ -88,7 +91,7 @@ impl StateRepo {
     }
 
     fn look_in_turn(&self, turn: &Turn<'_>, remote: &Remote) -> Result<(), StateError> {
-        let incoming = remote.fetch(There::default(), NEWS)?;
+        let incoming = remote.fetch(Place::Here, There::default(), NEWS)?;
         self.take_over(turn, remote, incoming)
     }
 

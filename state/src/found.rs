@@ -4,7 +4,7 @@ use crate::message::{Action, Actor, Message, Tool};
 use crate::objects::{Objects, Overlay};
 use crate::plan::{template_files, write};
 use crate::refs::{LIVE, MAIN, Refs};
-use crate::remote::{COPY, Remote, RemoteConfig, There};
+use crate::remote::{COPY, Place, Remote, RemoteConfig, There};
 use crate::sync::{sync, sync_all, write_objects};
 use crate::{Edit, Signer, StateError, StateRepo, commit, files};
 use inkstone_renderer::TemplateSet;
@@ -54,7 +54,7 @@ pub fn copy(git_dir: &Path, from: &RemoteConfig) -> Result<bool, StateError> {
     let copied = in_place(git_dir, |staging| {
         init(staging)?;
         let remote = Remote::new(staging, from.clone());
-        let there = remote.fetch(There::default(), COPY)?.keep()?;
+        let there = remote.fetch(Place::Apart, There::default(), COPY)?.keep()?;
         let (main, live) = match (there.main, there.live) {
             (None, None) => return Ok(None),
             (Some(main), Some(live)) => (main, live),

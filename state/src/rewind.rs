@@ -5,7 +5,7 @@ use crate::check::inspect_line;
 use crate::history::{commit_id, verify};
 use crate::push::Reach;
 use crate::refs::{LIVE, MAIN, Move};
-use crate::remote::{ASK_TIME, COPY, Remote, There};
+use crate::remote::{ASK_TIME, COPY, Place, Remote, There};
 use crate::repo::{Heads, Turn};
 use crate::{StateError, StateRepo};
 use gix::ObjectId;
@@ -35,7 +35,7 @@ impl StateRepo {
     pub fn accept(&self, now: Timestamp) -> Result<Option<Resolved>, StateError> {
         let remote = self.remote_to_resolve()?;
         let before = self.heads()?;
-        let incoming = remote.fetch(There::default(), COPY)?;
+        let incoming = remote.fetch(Place::Apart, There::default(), COPY)?;
         let turn = self.turn_since(before)?;
         match self.take_over(&turn, remote, incoming) {
             Err(StateError::Rewound(_)) => {}
@@ -64,7 +64,7 @@ impl StateRepo {
     pub fn restore(&self, now: Timestamp) -> Result<Option<Resolved>, StateError> {
         let remote = self.remote_to_resolve()?;
         let before = self.heads()?;
-        let fetched = remote.fetch(There::default(), COPY);
+        let fetched = remote.fetch(Place::Apart, There::default(), COPY);
         let turn = self.turn_since(before)?;
         let taken = fetched.and_then(|incoming| self.take_over(&turn, remote, incoming));
         let (there, is_here) = match taken {

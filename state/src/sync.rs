@@ -157,7 +157,7 @@ fn write_pack(directory: &Path, new: &[New<'_>]) -> Result<(), StateError> {
 }
 
 /// Does `work` on each item, a few at a time: the disk answers several together almost as fast as one.
-fn in_shares<T: Sync>(
+pub(crate) fn in_shares<T: Sync>(
     items: &[T],
     work: impl Fn(&T) -> Result<(), StateError> + Sync,
 ) -> Result<(), StateError> {

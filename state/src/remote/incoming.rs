@@ -1,14 +1,15 @@
 //! What a remote sends, apart from the repo until it is whole and git's checks have passed it.
 //!
 //! It comes into a repository of its own, which borrows what is here already. So a fetch that fails, or
-//! is refused, leaves nothing behind, and nobody has to be kept from writing while it goes on.
+//! is refused, leaves nothing behind, and nobody has to be kept from writing while it goes on. That costs
+//! time, though, so that whoever races others to the remote would lose: a writer fetches in place.
 
 use super::{COPY_TIME, There};
 use crate::StateError;
 use crate::refs::{LIVE, MAIN};
-use crate::sync::sync;
+use crate::sync::{in_shares, sync};
 use gix::ObjectId;
-use std::fs;
+use std::fs::{self, DirEntry};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -16,7 +17,9 @@ use tempfile::TempDir;
 
 /// How the names of such repositories start.
 const PREFIX: &str = "incoming-";
-/// From this age on one is nobody's: a process that was killed left it. No fetch takes as long.
+/// How the names of packs start that git is writing.
+const UNNAMED: &str = "tmp_pack_";
+/// What was last written so long ago is nobody's: a process that was killed left it. No fetch takes as long.
 const DEAD_TIME: Duration = COPY_TIME.saturating_mul(2);
 /// Where git writes what it has fetched.
 const FETCHED: &str = "FETCH_HEAD";
@@ -25,26 +28,33 @@ const PACKS: &str = "objects/pack";
 
 /// A fetch; gone with all that it brought when dropped.
 pub(crate) struct Incoming {
-    folder: TempDir,
+    /// `None`: in place.
+    folder: Option<TempDir>,
     git_dir: PathBuf,
     pub(super) there: There,
 }
 
 impl Incoming {
+    /// In the repo at `git_dir`, for whoever has the turn. One that is refused may leave a pack, until the
+    /// next one apart.
+    pub(super) fn in_place(git_dir: &Path) -> Self {
+        Self { folder: None, git_dir: git_dir.to_owned(), there: There::default() }
+    }
+
     /// Beside the objects of the repo at `git_dir`.
-    pub(super) fn into(git_dir: &Path) -> Result<Self, StateError> {
+    pub(super) fn apart(git_dir: &Path) -> Result<Self, StateError> {
         sweep(git_dir).map_err(StateError::io("clearing", git_dir))?;
         let folder = tempfile::Builder::new()
             .prefix(PREFIX)
             .tempdir_in(git_dir)
             .map_err(StateError::io("fetching into", git_dir))?;
         make(folder.path()).map_err(StateError::io("fetching into", folder.path()))?;
-        Ok(Self { folder, git_dir: git_dir.to_owned(), there: There::default() })
+        Ok(Self { folder: Some(folder), git_dir: git_dir.to_owned(), there: There::default() })
     }
 
     /// The repository that git fetches into.
     pub(super) fn path(&self) -> &Path {
-        self.folder.path()
+        self.folder.as_ref().map_or(&self.git_dir, TempDir::path)
     }
 
     /// Reads where the branches are that git was asked for.
@@ -67,18 +77,22 @@ impl Incoming {
     /// Whether git was stopped because a file came to be as large as it may be.
     pub(super) fn is_full(&self, max_bytes: u64) -> bool {
         let Ok(entries) = fs::read_dir(self.path().join(PACKS)) else { return false };
-        let mut sizes = entries.flatten().filter_map(|entry| Some(entry.metadata().ok()?.len()));
+        let unnamed = entries.flatten().filter(|entry| is_named(entry, UNNAMED));
+        let mut sizes = unnamed.filter_map(|entry| Some(entry.metadata().ok()?.len()));
         sizes.any(|size| size >= max_bytes)
     }
 
-    /// Makes it part of the repo, on disk, and says where the remote's branches are.
+    /// Makes it part of the repo and says where the remote's branches are.
     pub(crate) fn keep(self) -> Result<There, StateError> {
+        if self.folder.is_none() {
+            return Ok(self.there);
+        }
         let (from, to) = (self.path().join(PACKS), self.git_dir.join(PACKS));
         let mut files = packs(&from).map_err(StateError::io("reading", &from))?;
         // The index last: a pack without one is not looked at.
         files.sort_by_key(|file| file.extension().is_some_and(|kind| kind == "idx"));
+        in_shares(&files, |file| sync(file))?;
         for file in &files {
-            sync(file)?;
             let name = file.file_name().unwrap_or_default();
             fs::rename(file, to.join(name))
                 .map_err(StateError::io("moving a pack into place", file))?;
@@ -104,31 +118,43 @@ fn packs(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with("pack-") {
+        if is_named(&entry, "pack-") {
             files.push(entry.path());
         }
     }
     Ok(files)
 }
 
-/// Removes what killed processes left.
+fn is_named(entry: &DirEntry, prefix: &str) -> bool {
+    entry.file_name().to_string_lossy().starts_with(prefix)
+}
+
+/// Removes what killed processes, and fetches in place that failed, left.
 fn sweep(git_dir: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(git_dir)? {
+    remove_dead(git_dir, PREFIX, |path| fs::remove_dir_all(path))?;
+    remove_dead(&git_dir.join(PACKS), UNNAMED, |path| fs::remove_file(path))
+}
+
+/// Removes what is named so and was last written long ago.
+fn remove_dead(
+    folder: &Path,
+    prefix: &str,
+    remove: impl Fn(&Path) -> io::Result<()>,
+) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
+        if !is_named(&entry, prefix) {
             continue;
         }
-        let made = match entry.metadata() {
-            Ok(metadata) => metadata.modified()?,
-            // Its process was alive, and is done with it.
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
-            Err(error) => return Err(error),
-        };
-        if SystemTime::now().duration_since(made).is_ok_and(|age| age > DEAD_TIME) {
-            match fs::remove_dir_all(entry.path()) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
+        let made = entry.metadata().and_then(|metadata| metadata.modified());
+        let removed = made.and_then(|made| {
+            let is_dead = SystemTime::now().duration_since(made).is_ok_and(|age| age > DEAD_TIME);
+            if is_dead { remove(&entry.path()) } else { Ok(()) }
+        });
+        match removed {
+            // Somebody else was first, or its process was alive and is done with it.
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
         }
     }
     Ok(())
@@ -136,7 +162,7 @@ fn sweep(git_dir: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Bounds, Remote, RemoteConfig, process};
+    use super::super::{Bounds, Place, Remote, RemoteConfig, process};
     use super::*;
     use crate::StateError;
 
@@ -176,8 +202,9 @@ mod tests {
         let url = format!("file://{}", from.display()).parse().unwrap();
         let config = RemoteConfig { url, credentials: None, pushes_per_minute: None };
         let remote = Remote::new(&here, config);
-        let fetch =
-            |max_bytes| remote.fetch(There::default(), Bounds { time: COPY_TIME, max_bytes });
+        let fetch = |max_bytes| {
+            remote.fetch(Place::Apart, There::default(), Bounds { time: COPY_TIME, max_bytes })
+        };
         let left = || fs::read_dir(&here).unwrap().count();
         let before = left();
         let refused = fetch(100_000).err().unwrap();

@@ -73,6 +73,15 @@ impl There {
     }
 }
 
+/// Where git fetches into.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place {
+    /// A repository apart: nobody has to wait, and nothing is left of what fails.
+    Apart,
+    /// The repo itself, for who has the turn and is in a hurry.
+    Here,
+}
+
 /// A state repo's remote.
 pub struct Remote {
     config: RemoteConfig,
@@ -218,14 +227,19 @@ impl Remote {
 
     /// Fetches the branches that the remote has, with all that they need. `asked`: where it said that they
     /// are.
-    pub(crate) fn fetch(&self, asked: There, bounds: Bounds) -> Result<Incoming, StateError> {
+    pub(crate) fn fetch(
+        &self,
+        place: Place,
+        asked: There,
+        bounds: Bounds,
+    ) -> Result<Incoming, StateError> {
         if let Standing::Down(Down { unfit: Some(there), why, .. }) = self.report().standing
             && there == asked
             && there != There::default()
         {
             return Err(self.is_down(why, Some(there)));
         }
-        if let Some(incoming) = self.take(&[MAIN, LIVE], asked, bounds)? {
+        if let Some(incoming) = self.take(place, &[MAIN, LIVE], asked, bounds)? {
             return Ok(incoming);
         }
         let names: &[&str] = match self.ask(ASK_TIME.min(bounds.time))? {
@@ -234,18 +248,22 @@ impl Remote {
             // There is nothing to bring, or it was only just made and the next look brings it.
             _ => &[],
         };
-        let taken = if names.is_empty() { None } else { self.take(names, asked, bounds)? };
-        taken.map_or_else(|| Incoming::into(&self.git_dir), Ok)
+        let taken = if names.is_empty() { None } else { self.take(place, names, asked, bounds)? };
+        taken.map_or_else(|| Ok(Incoming::in_place(&self.git_dir)), Ok)
     }
 
     /// Fetches some branches; `None` where one of them is not there.
     fn take(
         &self,
+        place: Place,
         names: &[&str],
         asked: There,
         bounds: Bounds,
     ) -> Result<Option<Incoming>, StateError> {
-        let incoming = Incoming::into(&self.git_dir)?;
+        let incoming = match place {
+            Place::Apart => Incoming::apart(&self.git_dir)?,
+            Place::Here => Incoming::in_place(&self.git_dir),
+        };
         let mut command = self.command_in(incoming.path());
         command.args(["fetch", "--quiet", "--no-tags", "--no-auto-gc", "--no-recurse-submodules"]);
         command.args(["--", self.config.url.as_str()]).args(names);

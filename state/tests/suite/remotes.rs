@@ -400,13 +400,17 @@ fn what_a_killed_fetch_left_is_cleared_by_a_later_one() {
     let left = remote.state().git_dir().join("incoming-x");
     std::fs::create_dir_all(left.join("objects/pack")).unwrap();
     let day = Duration::from_hours(24);
-    let folder = std::fs::File::open(&left).unwrap();
-    folder.set_modified(SystemTime::now() - day).unwrap();
+    let pack = remote.state().git_dir().join("objects/pack/tmp_pack_x");
+    std::fs::write(&pack, "PACK").unwrap();
+    for path in [&left, &pack] {
+        let file = std::fs::File::open(path).unwrap();
+        file.set_modified(SystemTime::now() - day).unwrap();
+    }
     let clone = remote.clone("operator");
     clone.commit("news");
     clone.push();
     remote.state().look().unwrap();
-    assert!(!left.exists());
+    assert!(!left.exists() && !pack.exists());
 }
 
 #[test]
