@@ -72,11 +72,11 @@ impl Storm {
         match self {
             Self::Kills => soak::kills(inkstone, &Kills { kills, seed }),
             Self::Crowd => {
-                let storm = Crowd { writers: 100, versions: 10, kills, remote: false, seed };
+                let storm = Crowd { writers: 100, versions: 20, kills, remote: false, seed };
                 soak::crowd(inkstone, &storm)
             }
             Self::CrowdElsewhere => {
-                let storm = Crowd { writers: 50, versions: 10, kills, remote: true, seed };
+                let storm = Crowd { writers: 50, versions: 20, kills, remote: true, seed };
                 soak::crowd(inkstone, &storm)
             }
             Self::Reverts => soak::reverts(
