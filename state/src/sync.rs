@@ -93,8 +93,10 @@ fn is_renewed(path: &Path) -> Result<bool, StateError> {
 /// Gives a file its name. Whoever packs loose objects removes folders that are empty then.
 fn name(mut file: NamedTempFile, path: &Path) -> std::io::Result<()> {
     for _ in 0..MAX_TRIES {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
+        // Not `create_dir_all`: it fails where the folder was there and goes while it looks.
+        match path.parent().map_or(Ok(()), std::fs::create_dir) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
         }
         match file.persist(path) {
             Ok(_) => return Ok(()),
@@ -196,4 +198,38 @@ pub(crate) fn sync(path: &Path) -> Result<(), StateError> {
     File::open(path)
         .and_then(|file| file.sync_all())
         .map_err(StateError::io("syncing to disk", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn a_file_gets_its_name_while_somebody_removes_its_folder() {
+        const FILES: usize = 5_000;
+        const REMOVALS: usize = 3;
+        let directory = tempfile::tempdir().unwrap();
+        let folder = directory.path().join("9c");
+        // How often the folder may still be removed. git removes it once each time it packs.
+        let (left, done) = (AtomicUsize::new(0), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    if left.load(Ordering::Relaxed) > 0 && std::fs::remove_dir(&folder).is_ok() {
+                        left.fetch_sub(1, Ordering::Relaxed);
+                    }
+                }
+            });
+            let named = (0..FILES).try_for_each(|_| {
+                let path = folder.join("object");
+                let file = NamedTempFile::new_in(&directory)?;
+                left.store(REMOVALS, Ordering::Relaxed);
+                name(file, &path)?;
+                std::fs::remove_file(path)
+            });
+            done.store(true, Ordering::Relaxed);
+            named.unwrap();
+        });
+    }
 }
