@@ -1,10 +1,9 @@
 //! What an undo changed, field by field, and what stands in its way.
 
 use crate::output::{line, table};
-use inkstone_secrets::EnvFile;
 use inkstone_spec::{CommitId, EnvKey, ServiceRef, printable};
 use inkstone_state::history::{Commit, Walk};
-use inkstone_state::undo::{Conflict, Field, Leaf, who_changed};
+use inkstone_state::undo::{Conflict, Field, differing, who_changed};
 use inkstone_state::{ServiceFiles, Snapshot, StateError};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -41,22 +40,16 @@ pub(super) fn changed(before: Option<&ServiceFiles>, after: Option<&ServiceFiles
         let row = Changed { field: "service".into(), from: from.into(), to: to.into() };
         return if from == to { Vec::new() } else { vec![row] };
     };
-    let keys = |files: &ServiceFiles| -> BTreeSet<EnvKey> {
-        files.env.as_deref().into_iter().flat_map(EnvFile::keys).cloned().collect()
-    };
-    let (had, has) = (keys(was), keys(is));
-    let leaves = Leaf::ALL.iter().map(|leaf| Field::Spec(*leaf));
-    let env = had.union(&has).cloned().map(Field::Env);
-    let fields = leaves.chain([Field::Release]).chain(env);
-    let mut rows: Vec<Changed> = fields
-        .filter(|field| !field.is_same(before, after))
+    let [had, has] = [was, is].map(|files| files.env_keys().collect::<BTreeSet<_>>());
+    let mut rows: Vec<Changed> = differing(before, after)
+        .into_iter()
         .map(|field| {
             let (from, to) = match &field {
                 Field::Env(key) if had.contains(key) && has.contains(key) => {
                     ("set".to_owned(), "set to what it was".to_owned())
                 }
                 Field::Env(key) => {
-                    let set = |keys: &BTreeSet<EnvKey>| {
+                    let set = |keys: &BTreeSet<&EnvKey>| {
                         if keys.contains(key) { "set" } else { NONE }.to_owned()
                     };
                     (set(&had), set(&has))

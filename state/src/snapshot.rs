@@ -9,7 +9,7 @@ use gix::objs::tree::EntryKind;
 use inkstone_renderer::{Env, ProjectInput, Renderer, ServiceInput, TemplateName, TemplateSet};
 use inkstone_secrets::EnvFile;
 use inkstone_spec::{
-    Cluster, CommitId, Digest, FileName, Host, Hostname, Inkstone, LAYOUT_VERSION, Project,
+    Cluster, CommitId, Digest, EnvKey, FileName, Host, Hostname, Inkstone, LAYOUT_VERSION, Project,
     ProjectName, ProjectRef, Region, Service, ServiceName, ServiceRef, StatePath, TemplateScope,
     Workspace, WorkspaceName, yaml,
 };
@@ -34,6 +34,13 @@ pub struct ServiceFiles {
     pub service: Arc<Service>,
     /// Its sealed env, where it has one.
     pub env: Option<Arc<EnvFile>>,
+}
+
+impl ServiceFiles {
+    /// The names of its variables.
+    pub fn env_keys(&self) -> impl Iterator<Item = &EnvKey> {
+        self.env.as_deref().into_iter().flat_map(EnvFile::keys)
+    }
 }
 
 impl std::fmt::Debug for Snapshot {

@@ -1,6 +1,6 @@
 //! Changing a service: one commit, and a build only where the source or how it is built changed.
 
-use super::fields::{changed, differing, edited};
+use super::fields::{changed, edited};
 use super::hold::refuse_on_hold;
 use super::{arguments, env, existing_service, short, summary};
 use crate::{Action, Caller, Deployer, DeploymentSummary, Refusal, ServiceUpdated};
@@ -10,6 +10,7 @@ use inkstone_spec::{
     RepoName, RepoRef, ServiceRef, Trigger, UtcTime, Vcpus,
 };
 use inkstone_state::plan::{Change, ServiceChange};
+use inkstone_state::undo::differing;
 use inkstone_state::{
     Action as StateAction, Actor, Message, Proposal, ServiceFiles, Snapshot, plan,
 };

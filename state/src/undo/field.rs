@@ -3,6 +3,7 @@
 use super::env::sealed;
 use crate::ServiceFiles;
 use inkstone_spec::{EnvKey, Service, ServiceSpec};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// Defines the leaf fields of a service's `spec`.
@@ -90,6 +91,20 @@ impl Field {
             Self::Env(key) => sealed(a).get(key) == sealed(b).get(key),
         }
     }
+}
+
+/// The fields in which a service differs between two places; itself alone where it was made or went.
+pub fn differing(before: Option<&ServiceFiles>, after: Option<&ServiceFiles>) -> Vec<Field> {
+    let fields: Vec<Field> = match (before, after) {
+        (Some(was), Some(is)) => {
+            let keys: BTreeSet<&EnvKey> = was.env_keys().chain(is.env_keys()).collect();
+            let env = keys.into_iter().cloned().map(Field::Env);
+            let leaves = Leaf::ALL.iter().copied().map(Field::Spec);
+            leaves.chain([Field::Release]).chain(env).collect()
+        }
+        _ => vec![Field::Service],
+    };
+    fields.into_iter().filter(|field| !field.is_same(before, after)).collect()
 }
 
 impl fmt::Display for Field {

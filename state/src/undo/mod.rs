@@ -13,7 +13,7 @@ mod field;
 mod merge;
 
 pub use env::EnvMerge;
-pub use field::{Field, Leaf};
+pub use field::{Field, Leaf, differing};
 pub use merge::{Conflict, Merged, Sides, merge};
 
 use crate::history::Commit;

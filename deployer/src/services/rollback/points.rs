@@ -1,11 +1,10 @@
 //! Between which points of history a service is taken back.
 
 use crate::Refusal;
-use crate::services::fields::differing;
 use crate::services::{existing_service, short};
 use inkstone_spec::{CommitId, DeploymentId, Service, ServiceRef};
 use inkstone_state::history::{Walk, find_deployment};
-use inkstone_state::undo::Field;
+use inkstone_state::undo::{Field, differing};
 use inkstone_state::{ServiceFiles, Snapshot, StateRepo};
 use jiff::Timestamp;
 
