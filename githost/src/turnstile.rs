@@ -17,7 +17,6 @@ type Lane = Option<WorkspaceName>;
 /// on it must not depend on what tenants do.
 pub(crate) struct Turnstile {
     all: Places,
-    state: Places,
     lanes: Mutex<HashMap<Lane, Arc<Places>>>,
     workspace_concurrent: usize,
     workspace_waiting: usize,
@@ -25,8 +24,8 @@ pub(crate) struct Turnstile {
 
 /// Leave to be there until it is dropped, and to work until then or until it rests.
 pub(crate) struct Turn {
-    _places: [OwnedSemaphorePermit; 2],
-    work: Option<[OwnedSemaphorePermit; 2]>,
+    _places: Vec<OwnedSemaphorePermit>,
+    work: Vec<OwnedSemaphorePermit>,
     /// A lane lives as long as somebody is in it.
     _lane: Arc<Places>,
 }
@@ -34,7 +33,7 @@ pub(crate) struct Turn {
 impl Turn {
     /// The work is done, and somebody else may do theirs.
     pub(crate) fn rest(&mut self) {
-        self.work = None;
+        self.work.clear();
     }
 }
 
@@ -48,7 +47,6 @@ impl Turnstile {
     pub(crate) fn new(limits: &ServiceLimits) -> Self {
         Self {
             all: Places::new(limits.concurrent, limits.waiting),
-            state: Places::new(limits.workspace_concurrent, limits.workspace_waiting),
             lanes: Mutex::default(),
             workspace_concurrent: limits.workspace_concurrent,
             workspace_waiting: limits.workspace_waiting,
@@ -58,16 +56,21 @@ impl Turnstile {
     /// Waits for a turn, at most this long and not in a queue that is full.
     pub(crate) async fn enter(&self, repo: &RepoPath, wait: Duration) -> Result<Turn, Refusal> {
         let lane = self.lane(repo);
-        let shared = match repo {
-            RepoPath::Hosted(_) => &self.all,
-            RepoPath::State => &self.state,
-        };
-        let (own_place, place) = (lane.admit()?, shared.admit()?);
         // The lane first: who waits for others of the same workspace stands in nobody else's way.
-        let work = async { Ok::<_, Refusal>((lane.work().await?, shared.work().await?)) };
-        let (own_work, work) =
-            tokio::time::timeout(wait, work).await.map_err(|_| Refusal::Busy)??;
-        Ok(Turn { _places: [own_place, place], work: Some([own_work, work]), _lane: lane })
+        let lines: &[&Places] = match repo {
+            RepoPath::Hosted(_) => &[&lane, &self.all],
+            RepoPath::State => &[&lane],
+        };
+        let places = lines.iter().map(|line| line.admit()).collect::<Result<_, _>>()?;
+        let work = async {
+            let mut permits = Vec::with_capacity(lines.len());
+            for line in lines {
+                permits.push(line.work().await?);
+            }
+            Ok::<_, Refusal>(permits)
+        };
+        let work = tokio::time::timeout(wait, work).await.map_err(|_| Refusal::Busy)??;
+        Ok(Turn { _places: places, work, _lane: lane })
     }
 
     fn lane(&self, repo: &RepoPath) -> Arc<Places> {
