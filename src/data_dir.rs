@@ -72,31 +72,31 @@ impl DataDir {
 
     /// Takes the directory for this server, or says that another has it.
     pub(crate) fn claim(&self) -> anyhow::Result<Claimed> {
-        let path = self.root.join("lock");
+        self.lock("lock")?.with_context(|| {
+            format!(
+                "another inkstone serves {}: stop it, or choose another directory with --data",
+                self.root.display()
+            )
+        })
+    }
+
+    /// Takes the identity file for this command, which may go on beside the server.
+    pub(crate) fn claim_identities(&self) -> anyhow::Result<Claimed> {
+        self.lock("identity-lock")?
+            .context("another `inkstone identity` is under way: try again when it is done")
+    }
+
+    /// `None`: somebody else has it.
+    fn lock(&self, file: &str) -> anyhow::Result<Option<Claimed>> {
+        let path = self.root.join(file);
         let lock = File::create(&path).with_context(|| {
             format!(
                 "cannot write {}: the data directory must be writable by this user",
                 path.display()
             )
         })?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
-            anyhow::anyhow!(
-                "another inkstone serves {}: stop it, or choose another directory with --data",
-                self.root.display()
-            )
-        })?;
-        Ok(Claimed { _lock: lock })
-    }
-
-    /// Takes the identity file for this command, which may go on beside the server.
-    pub(crate) fn claim_identities(&self) -> anyhow::Result<Claimed> {
-        let path = self.root.join("identity-lock");
-        let lock =
-            File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
-            anyhow::anyhow!("another `inkstone identity` is under way: try again when it is done")
-        })?;
-        Ok(Claimed { _lock: lock })
+        let taken = flock(&lock, FlockOperation::NonBlockingLockExclusive);
+        Ok(taken.is_ok().then_some(Claimed { _lock: lock }))
     }
 
     /// The SQL store.
