@@ -41,11 +41,9 @@ pub(crate) fn log(args: &LogArgs) -> anyhow::Result<Verdict> {
     } else {
         let is_of_one = matches!(args.scope, Some(Scope::Service(_)));
         let rows: Vec<_> = entries.iter().map(|entry| row(entry, is_of_one)).collect();
-        let header = ["WHEN (UTC)", "COMMIT", "SOURCE", "WHO", "SERVICE", "SUBJECT"];
-        table_cut(
-            &header.into_iter().filter(|it| !(is_of_one && *it == "SERVICE")).collect::<Vec<_>>(),
-            &rows,
-        );
+        let whose = (!is_of_one).then_some("SERVICE");
+        let header = ["WHEN (UTC)", "COMMIT", "SOURCE", "WHO"].into_iter().chain(whose);
+        table_cut(&header.chain(["SUBJECT"]).collect::<Vec<_>>(), &rows);
         tell_more(args, &entries, more);
     }
     let nobodys = entries.iter().filter(|entry| matches!(entry.by, By::Nobody(_))).count();

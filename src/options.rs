@@ -253,7 +253,7 @@ fn read(path: &Path) -> anyhow::Result<ServeOptions> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     toml::from_str(&text).map_err(|error| {
-        // The driver's own words repeat the line, and somebody may have put a password there.
+        // The parser's own words repeat the line, and somebody may have put a password there.
         let line = error
             .span()
             .and_then(|span| text.get(..span.start))

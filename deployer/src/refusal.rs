@@ -106,7 +106,7 @@ impl Refusal {
         Self::new(
             "state_repo_unchecked",
             "The state repo's main branch has commits that break a law, so nothing is written on top of them.",
-            "An operator runs `inkstone doctor`, which names them and says what to do. What is live stays as it is, and deployments wait.",
+            "An operator runs `inkstone doctor`, which names them and says what to do. What is live stays as it is.",
         )
     }
 
