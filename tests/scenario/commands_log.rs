@@ -56,9 +56,20 @@ fn a_reviewer_reads_who_changed_what_from_which_source_with_a_clone_alone() {
         assert!(cell(4).starts_with(subject), "{line}");
     }
 
+    // Of more than one service, each line says of which.
+    let all = table(&clone, &["main/default"]);
+    let place = all[0].find("SERVICE").unwrap();
+    for line in &all[1..=expected.len()] {
+        assert!(line[place..].starts_with("main/default/site  "), "{line}");
+    }
+
     // The same for machines, each change a line.
     let listed = entries(&clone, &["main/default/site"]);
     assert_eq!(listed.len(), expected.len());
+    let actions = ["update-service", "", "deploy", "deploy", "create-service"];
+    for (entry, action) in listed.iter().zip(actions) {
+        assert_eq!(entry["action"].as_str().unwrap_or_default(), action, "{entry}");
+    }
     assert_eq!(listed[1]["by"], "person");
     assert_eq!(listed[1]["source_commit"], one);
     assert_eq!(listed[2]["tool"], "git push");
