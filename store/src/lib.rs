@@ -45,8 +45,8 @@ pub use lease::{MAX_ATTEMPTS, TOO_MANY_ATTEMPTS};
 pub use logs::{LOG_RETENTION_MS, LogLine, MAX_LOG_LINE_BYTES, MAX_LOG_LINES, MAX_LOG_TAIL};
 pub use purge::{DEPLOYMENT_RETENTION_MS, KEPT_DEPLOYMENTS};
 pub use state_history::{
-    CREATE_ACTION, DEPLOY_ACTION, HistoryDeploy, HistoryEntry, HistoryRow, MAX_DEPLOYS_AFTER,
-    MAX_HISTORY_PAGE,
+    CREATE_ACTION, DEPLOY_ACTION, HistoryCommit, HistoryDeploy, HistoryEntry, HistoryRow,
+    MAX_DEPLOYS_AFTER, MAX_HISTORY_PAGE,
 };
 pub use work::{Finish, Heartbeat, Outcome};
 

@@ -58,6 +58,15 @@ pub struct HistoryRow {
     pub entry: HistoryEntry,
 }
 
+/// A commit of a service's history, and its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryCommit {
+    /// Its place in the order of commits.
+    pub position: i64,
+    /// The commit in the state repo.
+    pub state_commit: CommitId,
+}
+
 /// A deploy of a service: where it stands in history, and what it deployed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryDeploy {
@@ -152,10 +161,10 @@ impl Store {
         &self,
         service: &ServiceRef,
         prefix: &CommitPrefix,
-    ) -> Result<Vec<CommitId>, StoreError> {
+    ) -> Result<Vec<HistoryCommit>, StoreError> {
         // Its digits are none of the letters that LIKE knows.
         let query = sqlx::query(
-            "SELECT state_commit FROM state_history
+            "SELECT position, state_commit FROM state_history
              WHERE workspace = $1 AND project = $2 AND service = $3
                AND state_commit LIKE $4 || '%'
              ORDER BY position DESC LIMIT 2",
@@ -165,7 +174,33 @@ impl Store {
         .bind(service.service.as_str())
         .bind(prefix.as_str());
         let rows = self.database.read().all(query).await?;
-        rows.iter().map(|row| Columns::of(row).text("state_commit")).collect()
+        rows.iter().map(HistoryCommit::from_row).collect()
+    }
+
+    /// The deploy of a service, by name, that made the release of `deployment`: the newest row of the
+    /// action [`DEPLOY_ACTION`] that names it.
+    pub async fn deploy_of(
+        &self,
+        service: &ServiceRef,
+        deployment: &DeploymentId,
+    ) -> Result<Option<HistoryCommit>, StoreError> {
+        let query = sqlx::query(
+            "SELECT position, state_commit FROM state_history
+             WHERE workspace = $1 AND project = $2 AND service = $3
+               AND action = 'deploy' AND deployment = $4
+             ORDER BY position DESC LIMIT 1",
+        )
+        .bind(service.workspace.as_str())
+        .bind(service.project.as_str())
+        .bind(service.service.as_str())
+        .bind(deployment.as_str());
+        self.database
+            .read()
+            .optional(query)
+            .await?
+            .as_ref()
+            .map(HistoryCommit::from_row)
+            .transpose()
     }
 
     /// The deploys of a service, by name, after the deploy of `deployment`, newest first: rows of the
@@ -222,6 +257,13 @@ impl HistoryRow {
                 subject: columns.value()?,
             },
         })
+    }
+}
+
+impl HistoryCommit {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        let mut columns = Columns::of(row);
+        Ok(Self { position: columns.value()?, state_commit: columns.text("state_commit")? })
     }
 }
 

@@ -1,7 +1,8 @@
 use crate::support::{Fixture, commit, push, service_ref};
 use inkstone_spec::{CommitId, DeploymentId};
 use inkstone_store::{
-    CREATE_ACTION, DEPLOY_ACTION, HistoryEntry, HistoryRow, MAX_DEPLOYS_AFTER, MAX_HISTORY_PAGE,
+    CREATE_ACTION, DEPLOY_ACTION, HistoryCommit, HistoryEntry, HistoryRow, MAX_DEPLOYS_AFTER,
+    MAX_HISTORY_PAGE, Store,
 };
 use std::collections::BTreeMap;
 use tokio::task::JoinSet;
@@ -272,18 +273,42 @@ async fn a_commit_is_found_by_how_it_begins_among_those_of_its_service() {
     h.create(OTHER).await;
     h.deploy(SITE, 1).await;
     let store = &h.fixture.store;
-    let commits = |rows: Vec<HistoryRow>| -> Vec<CommitId> {
-        rows.into_iter().map(|row| row.entry.state_commit).collect()
-    };
-    let own = commits(store.service_history(&service_ref(SITE), None, 9).await.unwrap());
-    let others = commits(store.service_history(&service_ref(OTHER), None, 9).await.unwrap());
+    let own = commits_of(store, SITE).await;
+    let others = commits_of(store, OTHER).await;
     assert_eq!((own.len(), others.len()), (2, 1));
-    let found = async |commit: &CommitId, digits: usize| {
-        let prefix = commit.as_str()[..digits].parse().unwrap();
+    let found = async |commit: &HistoryCommit, digits: usize| {
+        let prefix = commit.state_commit.as_str()[..digits].parse().unwrap();
         store.service_commits(&service_ref(SITE), &prefix).await.unwrap()
     };
     assert_eq!(found(&own[0], 40).await, own[..1]);
     assert_eq!(found(&others[0], 40).await, []);
     // Both begin with zeros, and so does the other service's.
     assert_eq!(found(&own[0], 7).await, own);
+}
+
+/// The whole history of a service, newest first.
+async fn commits_of(store: &Store, service: &str) -> Vec<HistoryCommit> {
+    let rows = store.service_history(&service_ref(service), None, 9).await.unwrap();
+    let commit = |HistoryRow { position, entry }| {
+        let state_commit = entry.state_commit;
+        HistoryCommit { position, state_commit }
+    };
+    rows.into_iter().map(commit).collect()
+}
+
+#[tokio::test]
+async fn a_deploy_is_found_by_its_deployment_among_those_of_its_service() {
+    let mut h = History::new().await;
+    h.create(SITE).await;
+    h.create(OTHER).await;
+    for (service, number) in [(SITE, 1), (OTHER, 2), (SITE, 3)] {
+        h.deploy(service, number).await;
+    }
+    let (store, own) = (&h.fixture.store, commits_of(&h.fixture.store, SITE).await);
+    for (number, commit) in [(5, &own[0]), (3, &own[1])] {
+        let deployment = &h.deployments[&number];
+        let found = store.deploy_of(&service_ref(SITE), deployment).await.unwrap();
+        assert_eq!(found.as_ref(), Some(commit));
+        assert_eq!(store.deploy_of(&service_ref(OTHER), deployment).await.unwrap(), None);
+    }
 }

@@ -5,14 +5,14 @@ mod conflict;
 mod points;
 
 use self::conflict::explain;
-use self::points::{Points, Target, points};
+use self::points::Points;
 use super::fields::changed;
 use super::hold::refuse_on_hold;
 use super::{env, existing_service, names_in, release_view, short};
 use crate::projects::{existing_project, existing_workspace, within_quota};
 use crate::{Action, Caller, Deployer, Refusal, RolledBack, now_ms};
 use inkstone_secrets::{EnvFile, Identities};
-use inkstone_spec::{CommitId, CommitPrefix, DeploymentId, RepoRef, Service, ServiceRef};
+use inkstone_spec::{CommitPrefix, DeploymentId, RepoRef, Service, ServiceRef};
 use inkstone_state::undo::{Conflict, EnvMerge, Merged, Policy, Sides, edits, merge};
 use inkstone_state::{
     Action as StateAction, Committed, Message, Proposal, Released, ServiceFiles, Snapshot,
@@ -48,7 +48,9 @@ impl Deployer {
         let undoing = Undoing {
             caller: caller.clone(),
             name: name.clone(),
-            to: self.target(name, to).await?,
+            // History is looked through before anybody has to wait for it.
+            points: self.points(name, &to).await?,
+            to,
             on_conflict,
             identities: self.identities()?,
         };
@@ -68,45 +70,6 @@ impl Deployer {
             release: service.and_then(release_view),
             next: self.next_after_rollback(name, &committed, service).await?,
         })
-    }
-
-    async fn target(&self, name: &ServiceRef, to: Rollback) -> Result<Target, Refusal> {
-        Ok(match to {
-            Rollback::Previous => Target::Previous,
-            Rollback::ToDeployment(deployment) => Target::ToDeployment(deployment),
-            Rollback::ToCommit(commit) => Target::ToCommit(self.commit_of(name, &commit).await?),
-            Rollback::Undo(commit) => Target::Undo(self.commit_of(name, &commit).await?),
-        })
-    }
-
-    /// The commit of this service's history that begins so. One that touched others alone is as good as
-    /// absent: they may be somebody else's.
-    async fn commit_of(
-        &self,
-        name: &ServiceRef,
-        wanted: &CommitPrefix,
-    ) -> Result<CommitId, Refusal> {
-        let indexed = self.indexed().await?;
-        let found = self.inner.store.service_commits(name, wanted).await?;
-        drop(indexed);
-        let mut found = found.into_iter();
-        match (found.next(), found.next()) {
-            (Some(commit), None) => Ok(commit),
-            (Some(commit), Some(other)) => Err(Refusal::new(
-                "invalid_argument",
-                format!("Both {commit} and {other} begin with {wanted}."),
-                "Name the one that is meant by more of its digits; nothing was changed.",
-            )),
-            (None, _) => {
-                // A name that was mistyped is the likelier mistake.
-                self.read_state(|snapshot| existing_service(snapshot, name).map(drop))?;
-                Err(Refusal::not_found(
-                    &format!("state commit of service {}", short(name)),
-                    wanted,
-                    "get_service_history lists those that touched the service.",
-                ))
-            }
-        }
     }
 
     async fn next_after_rollback(
@@ -141,7 +104,8 @@ impl Deployer {
 struct Undoing {
     caller: Caller,
     name: ServiceRef,
-    to: Target,
+    to: Rollback,
+    points: Points,
     on_conflict: Policy,
     identities: Arc<Identities>,
 }
@@ -164,18 +128,17 @@ type Undone = (Committed, Option<ServiceFiles>, Option<ServiceFiles>);
 
 impl Undoing {
     fn commit(&self, state: &StateRepo) -> Result<Undone, Refusal> {
-        // History is looked through before anybody has to wait for it.
-        let points = points(state, &state.main()?, &self.name, &self.to)?;
+        let points = &self.points;
         let before = RefCell::new(None);
         let plan = |snapshot: &Snapshot| -> Result<_, Stop> {
             let base = points.base.as_ref().unwrap_or(snapshot);
             let sides = Sides::read(&self.name, Some(base), points.theirs.as_ref(), snapshot)?;
-            let merged = self.merge(snapshot, &points, &sides)?;
+            let merged = self.merge(snapshot, &sides)?;
             let env = self.env(snapshot, &sides, merged.as_ref())?;
             let theirs = points.theirs.as_ref();
             before.replace(sides.ours);
             Ok(Some(Proposal {
-                message: self.message(&points, merged.as_ref()),
+                message: self.message(merged.as_ref()),
                 edits: edits(snapshot, theirs, &self.name, merged.as_ref(), env.as_ref())?,
             }))
         };
@@ -184,7 +147,7 @@ impl Undoing {
             Ok(committed) => committed,
             Err(Stop::Refused(refusal)) => return Err(refusal),
             Err(Stop::Conflicts(found)) => {
-                return Err(explain(&state.main()?, &self.name, &points, &found)?);
+                return Err(explain(&state.main()?, &self.name, points, &found)?);
             }
         };
         let after = state.at(&committed.commit)?.service(&self.name)?;
@@ -192,12 +155,7 @@ impl Undoing {
     }
 
     /// What the service becomes, if the caller may have it so.
-    fn merge(
-        &self,
-        snapshot: &Snapshot,
-        points: &Points,
-        sides: &Sides,
-    ) -> Result<Option<Merged>, Stop> {
+    fn merge(&self, snapshot: &Snapshot, sides: &Sides) -> Result<Option<Merged>, Stop> {
         let workspace = &self.name.workspace;
         let (_, limits) = existing_workspace(snapshot, workspace)?;
         if sides.ours.is_none() && sides.theirs.is_none() && sides.base.is_none() {
@@ -205,7 +163,7 @@ impl Undoing {
         }
         if let Some(ours) = &sides.ours {
             refuse_on_hold(&ours.service)?;
-            points.refuse_newer_release(&ours.service)?;
+            self.points.refuse_newer_release(&ours.service)?;
         }
         let merged = merge(sides, self.on_conflict).map_err(Stop::Conflicts)?;
         match (&sides.ours, &merged) {
@@ -244,14 +202,15 @@ impl Undoing {
         env::seal(snapshot, region, keep, &values, &self.identities)
     }
 
-    fn message(&self, points: &Points, merged: Option<&Merged>) -> Message {
+    fn message(&self, merged: Option<&Merged>) -> Message {
         let (service, release) = (
             self.name.clone(),
             merged.and_then(|merged| merged.service.release.as_ref()).map(Released::from),
         );
+        let commit = self.points.to.clone();
         let action = match &self.to {
-            Target::Undo(_) => StateAction::Revert { service, commit: points.to.clone(), release },
-            _ => StateAction::Rollback { service, to: points.to.clone(), release },
+            Rollback::Undo(_) => StateAction::Revert { service, commit, release },
+            _ => StateAction::Rollback { service, to: commit, release },
         };
         Message { action, actor: self.caller.actor().clone(), tool: self.caller.tool.clone() }
     }

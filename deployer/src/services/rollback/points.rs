@@ -1,24 +1,14 @@
 //! Between which points of history a service is taken back.
 
-use crate::Refusal;
+use super::Rollback;
+use crate::history_index::Indexed;
 use crate::services::{existing_service, short};
-use inkstone_spec::{CommitId, DeploymentId, Service, ServiceRef};
-use inkstone_state::history::{Walk, find_deployment};
+use crate::{Deployer, Refusal};
+use inkstone_spec::{CommitId, CommitPrefix, DeploymentId, Service, ServiceRef};
+use inkstone_state::history::Walk;
 use inkstone_state::undo::{Field, differing};
-use inkstone_state::{ServiceFiles, Snapshot, StateRepo};
-use jiff::Timestamp;
-
-/// Where a service should go back to, its commit looked up.
-pub(super) enum Target {
-    /// The release before the one that it has.
-    Previous,
-    /// The release that a deployment made.
-    ToDeployment(DeploymentId),
-    /// How it was at a commit that touched it.
-    ToCommit(CommitId),
-    /// How it would be without one of these.
-    Undo(CommitId),
-}
+use inkstone_state::{ServiceFiles, Snapshot};
+use inkstone_store::HistoryCommit;
 
 /// Where a merge goes from and to.
 pub(super) struct Points {
@@ -55,102 +45,151 @@ impl Points {
     }
 }
 
-/// Looks the points up in the history of `head`.
-pub(super) fn points(
-    state: &StateRepo,
-    head: &Snapshot,
-    name: &ServiceRef,
-    to: &Target,
-) -> Result<Points, Refusal> {
-    match to {
-        Target::Undo(commit) => {
-            let base = state.at(commit)?;
-            let theirs = parent(&base)?;
-            Ok(Points { base: Some(base), theirs, to: commit.clone(), current: Current::Any })
-        }
-        Target::ToCommit(commit) => {
-            let (to, theirs) = (commit.clone(), state.at(commit)?);
-            let (current, deploy) = current(state, head, name)?;
-            // From before the current release: what was changed beside the release since stays.
-            let base = match deploy {
-                Some(deploy) if is_before(&to, &deploy)? => Some(deploy),
-                _ => None,
-            };
-            Ok(Points { base, theirs: Some(theirs), to, current: Current::Is(current) })
-        }
-        Target::ToDeployment(deployment) => {
-            existing_service(head, name)?;
-            let theirs = release_of(state, head, name, deployment)?.ok_or_else(|| {
-                Refusal::not_found(
-                    "release of deployment",
-                    deployment,
-                    "Only a committed deployment of this service made one: get_service_history lists them.",
-                )
-            })?;
-            to_release(state, head, name, theirs)
-        }
-        Target::Previous => {
-            let service = existing_service(head, name)?.service;
-            let theirs = previous(state, head, &service)?.ok_or_else(|| {
-                Refusal::new(
-                    "no_previous_release",
-                    format!("Service {} has no release before the one that it has.", short(name)),
-                    "Name to_commit or undo_commit; get_service_history lists its commits.",
-                )
-            })?;
-            to_release(state, head, name, theirs)
+impl Deployer {
+    /// Looks the points up in what is live.
+    pub(super) async fn points(&self, name: &ServiceRef, to: &Rollback) -> Result<Points, Refusal> {
+        let index = self.indexed().await?;
+        let head = self.inner.state.at(&index.head)?;
+        let past = Past { deployer: self, name, head, _index: index };
+        match to {
+            Rollback::Undo(commit) => {
+                let to = past.commit(commit).await?.state_commit;
+                let base = self.inner.state.at(&to)?;
+                let theirs = parent(&base)?;
+                Ok(Points { base: Some(base), theirs, to, current: Current::Any })
+            }
+            Rollback::ToCommit(commit) => {
+                let to = past.commit(commit).await?;
+                let (current, deploy) = past.current().await?;
+                // From before the current release: what was changed beside the release since stays.
+                let base = deploy.filter(|deploy| to.position < deploy.position);
+                let to = to.state_commit;
+                Ok(Points {
+                    base: base.map(|deploy| deploy.snapshot),
+                    theirs: Some(self.inner.state.at(&to)?),
+                    to,
+                    current: Current::Is(current),
+                })
+            }
+            Rollback::ToDeployment(deployment) => {
+                existing_service(&past.head, name)?;
+                let theirs = past.deploy(deployment).await?.ok_or_else(|| {
+                    Refusal::not_found(
+                        "release of deployment",
+                        deployment,
+                        "Only a committed deployment of this service made one: get_service_history lists them.",
+                    )
+                })?;
+                past.to_release(theirs).await
+            }
+            Rollback::Previous => {
+                let service = existing_service(&past.head, name)?.service;
+                let theirs = past.previous(&service).await?.ok_or_else(|| {
+                    Refusal::new(
+                        "no_previous_release",
+                        format!(
+                            "Service {} has no release before the one that it has.",
+                            short(name)
+                        ),
+                        "Name to_commit or undo_commit; get_service_history lists its commits.",
+                    )
+                })?;
+                past.to_release(theirs).await
+            }
         }
     }
 }
 
-fn to_release(
-    state: &StateRepo,
-    head: &Snapshot,
-    name: &ServiceRef,
-    theirs: Snapshot,
-) -> Result<Points, Refusal> {
-    let (current, base) = current(state, head, name)?;
-    let to = theirs.commit().cloned().ok_or_else(|| no_commit(&"a deploy"))?;
-    Ok(Points { base, theirs: Some(theirs), to, current: Current::Is(current) })
+/// The history of a service up to one commit of `live`, which the index has.
+struct Past<'a> {
+    deployer: &'a Deployer,
+    name: &'a ServiceRef,
+    head: Snapshot,
+    _index: Indexed<'a>,
 }
 
-/// The release that the service has, and the state at its deploy.
-fn current(
-    state: &StateRepo,
-    head: &Snapshot,
-    name: &ServiceRef,
-) -> Result<(Option<DeploymentId>, Option<Snapshot>), Refusal> {
-    let Some((_, service)) = head.intent(name)? else { return Ok((None, None)) };
-    let Some(release) = &service.release else { return Ok((None, None)) };
-    let deploy = release_of(state, head, name, &release.deployment)?;
-    Ok((Some(release.deployment.clone()), deploy))
+/// A deploy of the service: its place in history, and the state at it.
+struct Deploy {
+    position: i64,
+    snapshot: Snapshot,
 }
 
-/// The newest release before the current one that was another: the state at its deploy. Deploying the
-/// same again is no release that anybody would want to leave.
-fn previous(
-    state: &StateRepo,
-    head: &Snapshot,
-    service: &Service,
-) -> Result<Option<Snapshot>, Refusal> {
-    let name = service.metadata.service_ref();
-    let Some(current) = current(state, head, &name)?.1 else { return Ok(None) };
-    let is = current.service(&name)?;
-    let mut deploy = current;
-    loop {
-        let Some(before) = parent(&deploy)? else { return Ok(None) };
-        let Some((_, was)) = before.intent(&name)? else { return Ok(None) };
-        let Some(release) = &was.release else { return Ok(None) };
-        if was.metadata != service.metadata {
-            return Ok(None);
+impl Past<'_> {
+    /// The commit of this history that begins so. One that touched others alone is as good as absent: they
+    /// may be somebody else's.
+    async fn commit(&self, wanted: &CommitPrefix) -> Result<HistoryCommit, Refusal> {
+        let found = self.deployer.inner.store.service_commits(self.name, wanted).await?;
+        let mut found = found.into_iter();
+        match (found.next(), found.next()) {
+            (Some(commit), None) => Ok(commit),
+            (Some(commit), Some(other)) => Err(Refusal::new(
+                "invalid_argument",
+                format!(
+                    "Both {} and {} begin with {wanted}.",
+                    commit.state_commit, other.state_commit
+                ),
+                "Name the one that is meant by more of its digits; nothing was changed.",
+            )),
+            (None, _) => {
+                // A name that was mistyped is the likelier mistake.
+                existing_service(&self.head, self.name)?;
+                Err(Refusal::not_found(
+                    &format!("state commit of service {}", short(self.name)),
+                    wanted,
+                    "get_service_history lists those that touched the service.",
+                ))
+            }
         }
-        let Some(found) = release_of(state, &before, &name, &release.deployment)? else {
-            return Ok(None);
-        };
-        if !runs_the_same(found.service(&name)?.as_ref(), is.as_ref()) {
-            return Ok(Some(found));
+    }
+
+    /// The deploy that made the release of a deployment; `None` where the service has no such deploy.
+    async fn deploy(&self, deployment: &DeploymentId) -> Result<Option<Deploy>, Refusal> {
+        let found = self.deployer.inner.store.deploy_of(self.name, deployment).await?;
+        let Some(HistoryCommit { position, state_commit }) = found else { return Ok(None) };
+        Ok(Some(Deploy { position, snapshot: self.deployer.inner.state.at(&state_commit)? }))
+    }
+
+    /// The release that the service has, and its deploy.
+    async fn current(&self) -> Result<(Option<DeploymentId>, Option<Deploy>), Refusal> {
+        let Some((_, service)) = self.head.intent(self.name)? else { return Ok((None, None)) };
+        let Some(release) = &service.release else { return Ok((None, None)) };
+        Ok((Some(release.deployment.clone()), self.deploy(&release.deployment).await?))
+    }
+
+    /// The newest release before the current one that was another: its deploy. Deploying the same again
+    /// is no release that anybody would want to leave.
+    async fn previous(&self, service: &Service) -> Result<Option<Deploy>, Refusal> {
+        let Some(current) = self.current().await?.1 else { return Ok(None) };
+        let is = current.snapshot.service(self.name)?;
+        let mut deploy = current;
+        loop {
+            let Some(before) = parent(&deploy.snapshot)? else { return Ok(None) };
+            let Some((_, was)) = before.intent(self.name)? else { return Ok(None) };
+            let Some(release) = &was.release else { return Ok(None) };
+            if was.metadata != service.metadata {
+                return Ok(None);
+            }
+            let found = self.deploy(&release.deployment).await?;
+            let Some(found) = found.filter(|found| found.position < deploy.position) else {
+                return Ok(None);
+            };
+            if !runs_the_same(found.snapshot.service(self.name)?.as_ref(), is.as_ref()) {
+                return Ok(Some(found));
+            }
+            deploy = found;
         }
-        deploy = found;
+    }
+
+    async fn to_release(&self, theirs: Deploy) -> Result<Points, Refusal> {
+        let (current, base) = self.current().await?;
+        let theirs = theirs.snapshot;
+        let no_commit = || Refusal::internal("a state has no commit", &"a deploy");
+        Ok(Points {
+            base: base.map(|deploy| deploy.snapshot),
+            to: theirs.commit().cloned().ok_or_else(no_commit)?,
+            theirs: Some(theirs),
+            current: Current::Is(current),
+        })
     }
 }
 
@@ -163,38 +202,7 @@ fn runs_the_same(a: Option<&ServiceFiles>, b: Option<&ServiceFiles>) -> bool {
     image(a) == image(b) && differing(a, b).iter().all(|field| *field == Field::Release)
 }
 
-/// The state at the deploy of a deployment of this service; `None` where it has no such deploy.
-fn release_of(
-    state: &StateRepo,
-    head: &Snapshot,
-    name: &ServiceRef,
-    deployment: &DeploymentId,
-) -> Result<Option<Snapshot>, Refusal> {
-    let Some(found) = find_deployment(head, deployment, Timestamp::UNIX_EPOCH)? else {
-        return Ok(None);
-    };
-    let snapshot = state.at(&found)?;
-    let is_its = snapshot.intent(name)?.is_some_and(|(_, service)| {
-        service.release.as_ref().is_some_and(|release| release.deployment == *deployment)
-    });
-    Ok(is_its.then_some(snapshot))
-}
-
 /// The state before the commit of `snapshot`.
 fn parent(snapshot: &Snapshot) -> Result<Option<Snapshot>, Refusal> {
     Ok(Walk::from(snapshot)?.nth(1).transpose()?.map(|commit| commit.snapshot))
-}
-
-/// Whether a commit is in the history of `snapshot` and not its own.
-fn is_before(commit: &CommitId, snapshot: &Snapshot) -> Result<bool, Refusal> {
-    for known in Walk::from(snapshot)?.skip(1) {
-        if known?.id == *commit {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-fn no_commit(what: &dyn std::fmt::Display) -> Refusal {
-    Refusal::internal("a state has no commit", what)
 }
