@@ -72,7 +72,7 @@ impl Storm {
         match self {
             Self::Kills => soak::kills(inkstone, &Kills { kills, seed }),
             Self::Crowd => {
-                let storm = Crowd { writers: 100, versions: 20, kills, remote: false, seed };
+                let storm = Crowd { writers: 100, versions: 30, kills, remote: false, seed };
                 soak::crowd(inkstone, &storm)
             }
             Self::CrowdElsewhere => {
