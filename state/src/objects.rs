@@ -14,6 +14,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
+use std::iter;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -34,6 +35,9 @@ const SHARE_APART: u16 = 32;
 pub(crate) const MAX_OBJECT_BYTES: usize = 16 * 1024 * 1024;
 /// The bytes of the largest commit that is read: 128 KiB. Many are held at once.
 const MAX_COMMIT_BYTES: usize = 128 * 1024;
+/// How often an object is looked for that is not there. git moves it to a pack by removing the file once
+/// the pack is in place: who looked up one and opens the other finds neither.
+const MAX_LOOKS: usize = 3;
 /// How many trees, or files of a kind, a cache makes room for at first.
 const ITEMS_EXPECTED: usize = 4_096;
 
@@ -225,7 +229,7 @@ impl Objects {
             return Ok(Some(*kind));
         }
         drop(planned);
-        for store in &self.stores {
+        for store in iter::repeat_n(&self.stores, MAX_LOOKS).flatten() {
             let handle = store.to_cache_arc();
             if let Some(kind) = handle.try_find(id, buffer)?.map(|data| data.kind) {
                 return Ok(Some(kind));
@@ -375,3 +379,6 @@ impl Write for Overlay<'_> {
         self.write_buf_with_known_id(kind, &bytes, id)
     }
 }
+
+#[cfg(test)]
+mod tests;

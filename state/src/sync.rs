@@ -114,7 +114,7 @@ fn read_only(file: &File) -> std::io::Result<()> {
 }
 
 /// Writes a pack. Nothing keeps it from garbage collection until a ref names what is in it, but its age.
-fn write_pack(directory: &Path, new: &[New<'_>]) -> Result<(), StateError> {
+pub(crate) fn write_pack(directory: &Path, new: &[New<'_>]) -> Result<(), StateError> {
     let failed = || StateError::git("writing a pack");
     let entries: Vec<Entry> = new
         .iter()
