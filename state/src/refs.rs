@@ -67,19 +67,22 @@ impl Refs {
         let edits = moves
             .iter()
             .map(|m| edit(m.name, m.to, PreviousValue::MustExistAndMatch(Target::Object(m.from))));
-        let Err(error) = self.transact(&names, edits.collect::<Result<_, _>>()?) else {
-            return Ok(true);
-        };
+        match self.transact(&names, edits.collect::<Result<_, _>>()?) {
+            Ok(()) => Ok(true),
+            Err(error) if self.is_race(&error, moves)? => Ok(false),
+            Err(error) => Err(StateError::git("moving a branch")(error)),
+        }
+    }
+
+    /// Whether branches could not be moved because of somebody else. Who had one locked may be done by now,
+    /// and may have left it where it was.
+    fn is_race(&self, error: &gix::Error, moves: &[Move]) -> Result<bool, StateError> {
+        let names: Vec<&str> = moves.iter().map(|m| m.name).collect();
+        let mut is_race = self.is_locked(&names) || error.is_retryable();
         for m in moves {
-            if self.get(m.name)? != m.from {
-                return Ok(false);
-            }
+            is_race |= self.get(m.name)? != m.from;
         }
-        if self.is_locked(&names) {
-            Ok(false)
-        } else {
-            Err(StateError::git("moving a branch")(error))
-        }
+        Ok(is_race)
     }
 
     /// The new values reach the disk before they are moved into place, so that a branch is never empty.
@@ -123,4 +126,27 @@ fn edit(name: &str, new: ObjectId, expected: PreviousValue) -> Result<RefEdit, S
     let name = FullName::try_from(name)
         .map_err(|error| StateError::Git { what: "naming a branch", reason: error.to_string() })?;
     Ok(RefEdit::update(name, new, expected, ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gix::hash::Kind::Sha1;
+
+    #[test]
+    fn a_race_against_somebody_who_is_done_already_is_lost_and_no_failure() {
+        let directory = tempfile::tempdir().unwrap();
+        gix::init_bare(directory.path()).unwrap();
+        let refs = Refs::open(directory.path()).unwrap();
+        let (from, to) = (ObjectId::empty_blob(Sha1), ObjectId::empty_tree(Sha1));
+        refs.create(&[MAIN], from).unwrap();
+        let lock = refs.lock_file(MAIN);
+        std::fs::write(&lock, "").unwrap();
+        let expected = PreviousValue::MustExistAndMatch(Target::Object(from));
+        let error = refs.transact(&[MAIN], vec![edit(MAIN, to, expected).unwrap()]).unwrap_err();
+        std::fs::remove_file(&lock).unwrap();
+        let advance = [Move { name: MAIN, from, to }];
+        assert!(refs.is_race(&error, &advance).unwrap());
+        assert!(refs.advance(&advance).unwrap());
+    }
 }
