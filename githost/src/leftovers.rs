@@ -12,10 +12,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// What the names of git's quarantine directories start with.
-const QUARANTINE: &str = "tmp_objdir-";
-/// What the names of packs that are being written start with.
-const PACKS: [&str; 2] = ["tmp_", ".tmp-"];
+/// Where objects are written.
+const OBJECTS: [&str; 2] = ["objects", "objects/pack"];
+/// What the names start with of what is being written there: quarantines, objects and packs.
+const UNFINISHED: [&str; 2] = ["tmp_", ".tmp-"];
 /// What the name of a lock file ends with; a ref's name never does (git-check-ref-format(1)).
 const LOCK: &str = ".lock";
 /// The locks that are not on a single ref.
@@ -73,19 +73,16 @@ struct Look {
 
 impl Look {
     fn run(&self) -> io::Result<Found> {
-        let objects = self.git_dir.join("objects");
-        each(&objects, |name, path, entry| {
-            if name.starts_with(QUARANTINE) && age(entry)? > self.reach {
-                gone(fs::remove_dir_all(path))?;
-            }
-            Ok(())
-        })?;
-        each(&objects.join("pack"), |name, path, entry| {
-            if PACKS.iter().any(|prefix| name.starts_with(prefix)) && age(entry)? > self.reach {
-                gone(fs::remove_file(path))?;
-            }
-            Ok(())
-        })?;
+        for folder in OBJECTS {
+            each(&self.git_dir.join(folder), |name, path, entry| {
+                if UNFINISHED.iter().any(|start| name.starts_with(start))
+                    && age(entry)? > self.reach
+                {
+                    gone(remove(path, entry))?;
+                }
+                Ok(())
+            })?;
+        }
         let mut found = Found::Clean;
         for name in SHARED_LOCKS {
             let path = self.git_dir.join(name);
@@ -147,6 +144,11 @@ fn each(
 /// Nothing from the future is old.
 fn age(entry: &Metadata) -> io::Result<Duration> {
     Ok(SystemTime::now().duration_since(entry.modified()?).unwrap_or_default())
+}
+
+/// Removes a file, or a folder with what is in it.
+fn remove(path: &Path, entry: &Metadata) -> io::Result<()> {
+    if entry.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
 }
 
 /// Somebody else may have removed it first.

@@ -93,8 +93,13 @@ async fn half_written_packs_go_when_they_are_old_and_nothing_else_does() {
     for branch in ["refs/heads/lock", "refs/heads/un.locked"] {
         set_age(&site.join(branch), LONG);
     }
+    // As whoever writes the state repo makes a pack.
+    let folder = site.join("objects/pack/tmp_inkstone_old");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("pack"), "left").unwrap();
+    set_age(&folder, LONG);
     client.ok(&dir, &["push", "-q", &server.site(), "main"]).await;
-    assert!(!old.iter().any(|path| path.exists()));
+    assert!(!old.iter().chain([&folder]).any(|path| path.exists()));
     assert!(kept.iter().all(|path| path.exists()));
     assert_eq!(client.ok(&site, &["for-each-ref", "--format=x"]).await.lines().count(), 3);
 }
