@@ -72,7 +72,8 @@ pub struct HostedRepos {
 }
 
 impl HostedRepos {
-    /// The repositories under `root`, an absolute path; the directory is made if it is missing.
+    /// The repositories under `root`, an absolute path; the directory is made if it is missing. One process
+    /// at a time: what is half made or half deleted there is taken for what a crash left.
     pub async fn open(root: impl Into<PathBuf>) -> Result<Self, RepoError> {
         let root = root.into();
         let made = if root.is_absolute() {
@@ -272,11 +273,13 @@ async fn delete(gone: &Path) {
     }
 }
 
-/// Deletes what a crash left of repositories that were being deleted.
+/// Deletes what a crash left of repositories that were being made or deleted.
 async fn sweep(root: &Path) -> io::Result<()> {
     let mut entries = fs::read_dir(root).await?;
     while let Some(entry) = entries.next_entry().await? {
-        if entry.file_name().to_string_lossy().starts_with(GONE_PREFIX) {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if [NEW_PREFIX, GONE_PREFIX].iter().any(|prefix| name.starts_with(prefix)) {
             delete(&entry.path()).await;
         }
     }

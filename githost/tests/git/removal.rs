@@ -25,16 +25,18 @@ async fn a_deleted_repository_is_gone_whole_and_a_new_one_of_its_name_is_empty()
 }
 
 #[tokio::test]
-async fn what_a_crash_left_of_a_deletion_is_gone_after_the_next_start() {
+async fn what_a_crash_left_half_made_or_half_deleted_is_gone_after_the_next_start() {
     let dir = tempfile::tempdir().unwrap();
     let repos = HostedRepos::open(dir.path()).await.unwrap();
     let site = repo("main/site");
-    repos.create(&site).await.unwrap();
-    let half = dir.path().join(".gone-a1b2c3");
-    std::fs::create_dir(&half).unwrap();
-    std::fs::rename(repos.path(&site), half.join("repo.git")).unwrap();
-    let repos = HostedRepos::open(dir.path()).await.unwrap();
-    assert!(!half.exists());
+    for name in [".gone-a1b2c3", ".new-a1b2c3"] {
+        repos.create(&site).await.unwrap();
+        let half = dir.path().join(name);
+        std::fs::create_dir(&half).unwrap();
+        std::fs::rename(repos.path(&site), half.join("repo.git")).unwrap();
+        HostedRepos::open(dir.path()).await.unwrap();
+        assert!(!half.exists(), "{name}");
+    }
     assert_eq!(repos.list(&site.workspace).await.unwrap(), []);
 }
 
