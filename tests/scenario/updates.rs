@@ -179,6 +179,8 @@ fn on_hold_everything_but_the_hold_is_refused() {
     assert_eq!(error["code"], "on_hold");
     assert!(error["message"].as_str().unwrap().contains(reason), "{error}");
     assert!(error["suggestion"].as_str().unwrap().contains("hold null"), "{error}");
+    let error = world.agent.refused("delete_service", json!({"name": "site"}));
+    assert_eq!(error["code"], "on_hold");
     let again =
         world.agent.ok("update_service", json!({"name": "site", "hold": {"reason": reason}}));
     assert_eq!(again["changed"], false);

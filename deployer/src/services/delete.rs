@@ -1,5 +1,6 @@
 //! Deleting a service: one commit, which a revert undoes.
 
+use super::hold::refuse_on_hold;
 use super::short;
 use crate::projects::existing_workspace;
 use crate::{Action, Caller, Deployer, Refusal, ServiceDeleted, now_ms};
@@ -19,9 +20,8 @@ impl Deployer {
             .with_state(move |state| {
                 let plan = |snapshot: &Snapshot| {
                     existing_workspace(snapshot, &wanted.workspace)?;
-                    if snapshot.service(&wanted)?.is_none() {
-                        return Ok(None);
-                    }
+                    let Some(files) = snapshot.service(&wanted)? else { return Ok(None) };
+                    refuse_on_hold(&files.service)?;
                     Ok(Some(Proposal {
                         message: Message {
                             action: StateAction::DeleteService(wanted.clone()),
