@@ -325,3 +325,14 @@ fn what_is_not_there_or_not_meant_is_refused_and_nothing_changes() {
     assert_eq!(error["code"], "on_hold");
     assert_eq!(head(&world), held);
 }
+
+#[test]
+fn a_hold_that_was_lifted_comes_back_only_where_its_end_is_undone() {
+    let mut world = World::deployed();
+    let held = update(&mut world, &json!({"hold": {"reason": "wait"}}));
+    let lifted = update(&mut world, &json!({"hold": null, "replicas": 2}));
+    let back = world.agent.ok("rollback_service", json!({"name": "site", "to_commit": held}));
+    assert_eq!(back["fields"], json!(["spec.replicas"]));
+    let back = world.agent.ok("rollback_service", json!({"name": "site", "undo_commit": lifted}));
+    assert_eq!(back["fields"], json!(["spec.hold"]));
+}

@@ -133,6 +133,7 @@ impl Undoing {
         let plan = |snapshot: &Snapshot| -> Result<_, Stop> {
             let base = points.base.as_ref().unwrap_or(snapshot);
             let sides = Sides::read(&self.name, Some(base), points.theirs.as_ref(), snapshot)?;
+            let sides = self.without_holds(sides);
             let merged = self.merge(snapshot, &sides)?;
             let env = self.env(snapshot, &sides, merged.as_ref())?;
             let theirs = points.theirs.as_ref();
@@ -152,6 +153,17 @@ impl Undoing {
         };
         let after = state.at(&committed.commit)?.service(&self.name)?;
         Ok((committed, before.into_inner(), after))
+    }
+
+    /// A hold is no part of how a service was: only undoing the commit that lifted it brings it back.
+    fn without_holds(&self, mut sides: Sides) -> Sides {
+        if matches!(self.to, Rollback::Undo(_)) {
+            return sides;
+        }
+        for files in [&mut sides.base, &mut sides.theirs].into_iter().flatten() {
+            Arc::make_mut(&mut files.service).spec.hold = None;
+        }
+        sides
     }
 
     /// What the service becomes, if the caller may have it so.
