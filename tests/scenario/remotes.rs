@@ -218,6 +218,8 @@ enum Mood {
     Broken,
     /// Says to everybody with what they came.
     Telling,
+    /// Sends everybody to the host behind it.
+    Elsewhere,
 }
 
 /// Stands before a git server, and behaves as badly as it is told.
@@ -256,6 +258,15 @@ fn pass(mut client: TcpStream, host: &str, mood: u8) {
         mood if mood == Mood::Broken as u8 => {
             let _ = client.read(&mut start);
             let answer = "HTTP/1.1 500 Oops\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+            let _ = client.write_all(answer.as_bytes());
+        }
+        mood if mood == Mood::Elsewhere as u8 => {
+            let read = client.read(&mut start).unwrap_or(0);
+            let asked = text(&start[..read]);
+            let path = asked.split(' ').nth(1).unwrap_or_default();
+            let answer = format!(
+                "HTTP/1.1 302 Found\r\nLocation: http://{host}{path}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            );
             let _ = client.write_all(answer.as_bytes());
         }
         mood if mood == Mood::Telling as u8 => {
@@ -303,7 +314,7 @@ fn a_host_that_hangs_or_fails_delays_deploys_and_loses_none() {
     let mut world = World::with(&env);
     world.agent.ok("create_service", json!({"name": "site", "repo": "site"}));
     world.wait_for_head();
-    for (round, mood) in [Mood::Broken, Mood::Silent].into_iter().enumerate() {
+    for (round, mood) in [Mood::Broken, Mood::Elsewhere, Mood::Silent].into_iter().enumerate() {
         world.server.forget_log();
         gate.is(mood);
         world.server.wait_for_log("the remote of the state repo fails");

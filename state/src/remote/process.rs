@@ -50,6 +50,8 @@ const SETTINGS: &[&str] = &[
     "fetch.fsckObjects=true",
     "fetch.unpackLimit=1",
     "gc.auto=0",
+    // The state goes to the host that was named, and to no other that it names.
+    "http.followRedirects=false",
     "http.lowSpeedLimit=1",
     "http.lowSpeedTime=10",
     "maintenance.auto=false",
