@@ -322,5 +322,9 @@ pub(crate) struct HookArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum HookCommand {
     /// Judges a push to the state repo; reads `OLD NEW REF` lines.
-    PreReceive,
+    PreReceive {
+        /// The identities that have to open what is pushed.
+        #[arg(long, value_name = "FILE")]
+        identity: PathBuf,
+    },
 }

@@ -202,10 +202,17 @@ impl DataDir {
         let hooks = self.root.join("hooks");
         fs::create_dir_all(&hooks)?;
         let binary = std::env::current_exe().context("cannot find this program's own file")?;
-        let quoted = binary.display().to_string().replace('\'', r"'\''");
+        let quoted =
+            |path: &Path| format!("'{}'", path.display().to_string().replace('\'', r"'\''"));
+        let identity = fs::canonicalize(self.identity_file())?;
+        let script = format!(
+            "#!/bin/sh\nexec {} hook pre-receive --identity {}\n",
+            quoted(&binary),
+            quoted(&identity)
+        );
         let path = hooks.join("pre-receive");
         let fresh = hooks.join("pre-receive.new");
-        fs::write(&fresh, format!("#!/bin/sh\nexec '{quoted}' hook pre-receive\n"))?;
+        fs::write(&fresh, script)?;
         fs::set_permissions(&fresh, fs::Permissions::from_mode(0o755))?;
         fs::rename(&fresh, &path)?;
         Ok(hooks)

@@ -4,22 +4,23 @@ use crate::Verdict;
 use crate::cli::{HookArgs, HookCommand};
 use crate::output::line;
 use anyhow::{Context as _, bail};
+use inkstone_secrets::Identities;
 use inkstone_spec::CommitId;
 use inkstone_state::push::{MAX_TOLD, Reach, RefUpdate, check_push};
 use std::io::Read as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The longest list of ref updates that is read, in bytes.
 const MAX_INPUT_BYTES: u64 = 1024 * 1024;
 
 pub(crate) fn hook(args: &HookArgs) -> anyhow::Result<Verdict> {
-    match args.command {
-        HookCommand::PreReceive => pre_receive(),
+    match &args.command {
+        HookCommand::PreReceive { identity } => pre_receive(identity),
     }
 }
 
 /// Standard output of a hook reaches the pusher as `remote:` lines.
-fn pre_receive() -> anyhow::Result<Verdict> {
+fn pre_receive(identity: &Path) -> anyhow::Result<Verdict> {
     let mut input = String::new();
     std::io::stdin().take(MAX_INPUT_BYTES).read_to_string(&mut input)?;
     let updates = input.lines().map(update).collect::<anyhow::Result<Vec<_>>>()?;
@@ -27,7 +28,8 @@ fn pre_receive() -> anyhow::Result<Verdict> {
         std::env::var_os("GIT_DIR").context("GIT_DIR is not set: git runs this command")?.into();
     let quarantine = std::env::var_os("GIT_QUARANTINE_PATH").map(PathBuf::from);
     let reach = Reach::told(std::env::var(Reach::VARIABLE).ok().as_deref());
-    let findings = check_push(&git_dir, quarantine.as_deref(), &updates, reach)?;
+    let identities = Identities::load(identity)?;
+    let findings = check_push(&git_dir, quarantine.as_deref(), &updates, reach, &identities)?;
     if findings.is_empty() {
         return Ok(Verdict::Good);
     }

@@ -55,6 +55,12 @@ impl EnvFile {
         self.wrapped_keys.iter().map(|key| &key.recipient)
     }
 
+    /// The data key as it is sealed to each recipient: armored age files. Who cannot open one cannot seal
+    /// its data key anew, so a copy of a file, or of values with their key, has one of the original's.
+    pub fn sealed_data_keys(&self) -> impl Iterator<Item = &str> {
+        self.wrapped_keys.iter().map(|key| key.armor.as_str())
+    }
+
     /// The SHA-256 of the sorted (name, ciphertext) pairs, each part preceded by its length. It changes
     /// with any value and with nothing else: not with recipients, order, formatting or `lastmodified`.
     pub fn fingerprint(&self) -> Digest {

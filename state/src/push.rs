@@ -1,11 +1,12 @@
 //! Judging an operator's push before it is taken: run by git's `pre-receive`, while what was pushed is
 //! still in quarantine.
 
-use crate::StateError;
-use crate::check::{Finding, Rule, inspect_line};
+use crate::check::{Finding, Rule, diff, inspect_line};
 use crate::history::{object_id, read_commit};
 use crate::objects::Objects;
 use crate::refs::MAIN;
+use crate::{Snapshot, StateError};
+use inkstone_secrets::{Identities, open};
 use inkstone_spec::{CommitId, Owner, StatePath};
 use std::path::Path;
 use std::sync::Arc;
@@ -60,11 +61,15 @@ pub struct RefUpdate {
 
 /// Checks a push to the repo at `git_dir`; the pushed objects are in `quarantine`, where git keeps them
 /// until it has our word. Nothing found means it may be taken; what follows from it is rendered after.
+///
+/// `identities` have to open every env that the push leaves changed: the laws, which need none, cannot tell
+/// a broken seal from a whole one.
 pub fn check_push(
     git_dir: &Path,
     quarantine: Option<&Path>,
     updates: &[RefUpdate],
     reach: Reach,
+    identities: &Identities,
 ) -> Result<Vec<Finding>, StateError> {
     let own = git_dir.join("objects");
     let directories: Vec<&Path> = quarantine.into_iter().chain([own.as_path()]).collect();
@@ -82,12 +87,36 @@ pub fn check_push(
                 let at = |id| Ok::<_, StateError>(read_commit(&objects, object_id(id)?)?.snapshot);
                 match at(new) {
                     Ok(new) => {
-                        let line = inspect_line(&at(old)?, &new, MAX_COMMITS, reach)?;
+                        let old = at(old)?;
+                        let line = inspect_line(&old, &new, MAX_COMMITS, reach)?;
+                        if line.findings.is_empty() {
+                            findings.extend(unopened(&objects, &old, &new, identities)?);
+                        }
                         findings.extend(line.findings);
                     }
                     Err(error) => findings.push(Finding::from_error(error, &update.name)?),
                 }
             }
+        }
+    }
+    Ok(findings)
+}
+
+/// The envs that are not as in `old` and do not open.
+fn unopened(
+    objects: &Objects,
+    old: &Snapshot,
+    new: &Snapshot,
+    identities: &Identities,
+) -> Result<Vec<Finding>, StateError> {
+    let mut findings = Vec::new();
+    for file in diff(objects, Some(old.tree()), new.tree())? {
+        let Ok(path) = file.path.parse::<StatePath>() else { continue };
+        let StatePath::ServiceEnv(region, name) = &path else { continue };
+        if let Some(env) = new.env(region, name)?
+            && let Err(error) = open(&env, identities)
+        {
+            findings.push(Finding::at(Rule::Sealed, path, error.to_string()));
         }
     }
     Ok(findings)

@@ -28,8 +28,10 @@ pub(super) fn check(values: &Values) -> Result<(), Refusal> {
 /// The values of a file; none where there is none.
 pub(super) fn open(file: Option<&EnvFile>, identities: &Identities) -> Result<Values, Refusal> {
     let Some(file) = file else { return Ok(Values::new()) };
-    inkstone_secrets::open(file, identities)
-        .map_err(|error| Refusal::internal("the environment could not be opened", &error))
+    inkstone_secrets::open(file, identities).map_err(|error| {
+        let message = format!("The environment cannot be opened: {error}.");
+        Refusal::new(error.code(), message, error.suggestion())
+    })
 }
 
 /// The values sealed, with as much as possible of `previous` kept; no file for none.

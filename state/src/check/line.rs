@@ -1,10 +1,10 @@
 //! The commits between two heads: each for what it touches, and the last one as a head.
 
+use super::choices::Choices;
 use super::commit::examine;
 use super::finding::{Finding, Rule, in_order};
 use super::handmade::handmade;
 use super::head::inspect_head;
-use super::release::Choices;
 use crate::history::{Commit, Walk};
 use crate::push::Reach;
 use crate::{Snapshot, StateError};

@@ -2,6 +2,7 @@
 //! what a new head changes in a tree that was checked before.
 
 mod action;
+mod choices;
 mod claim;
 mod commit;
 mod diff;
@@ -10,7 +11,6 @@ mod handmade;
 mod head;
 mod line;
 mod owners;
-mod release;
 mod scope;
 mod tree;
 

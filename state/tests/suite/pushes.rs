@@ -1,6 +1,6 @@
 //! An operator's push, judged while it is in git's quarantine.
 
-use crate::fixture::{API, Fixture, PROJECT, SITE, assert_found, deploy, findings, name};
+use crate::fixture::{API, Fixture, PROJECT, SITE, assert_found, deploy, findings, name, values};
 use crate::git::{Clone, command};
 use crate::updates::{install, other_templates};
 use inkstone_renderer::TemplateSet;
@@ -57,8 +57,14 @@ fn push_within(
             RefUpdate { name: words[2].to_owned(), old: id(words[0]), new: id(words[1]) }
         })
         .collect();
-    let found =
-        check_push(fixture.state.git_dir(), quarantine.as_deref(), &updates, reach).unwrap();
+    let found = check_push(
+        fixture.state.git_dir(),
+        quarantine.as_deref(),
+        &updates,
+        reach,
+        &fixture.identities,
+    )
+    .unwrap();
     let verdict = if found.is_empty() { "exit 0" } else { "exit 1" };
     std::fs::write(path("verdict.new"), verdict).unwrap();
     std::fs::rename(path("verdict.new"), path("verdict")).unwrap();
@@ -229,8 +235,14 @@ fn a_commit_that_is_not_there_is_an_error_and_no_pass() {
         old: fixture.main().parse().ok(),
         new: "1111111111111111111111111111111111111111".parse().ok(),
     };
-    let error =
-        check_push(fixture.state.git_dir(), None::<&Path>, &[update], Reach::Tenants).unwrap_err();
+    let error = check_push(
+        fixture.state.git_dir(),
+        None::<&Path>,
+        &[update],
+        Reach::Tenants,
+        &fixture.identities,
+    )
+    .unwrap_err();
     assert!(error.to_string().contains("missing"), "{error}");
 }
 
@@ -303,4 +315,48 @@ fn a_commit_that_is_too_large_to_be_read_is_refused() {
     let found = refused(&fixture, &clone, &["HEAD:main"], Rule::Parses);
     assert_found(&found, Rule::Parses, &format!("object {}", clone.head()));
     assert!(found[0].message.contains("at most 131072 are read"), "{}", found[0]);
+}
+
+#[test]
+fn values_of_another_service_need_admin_and_ones_own_come_back() {
+    let fixture = Fixture::new();
+    let env = |service: &str| format!("{PROJECT}/services/{service}/env.sops.yaml");
+    let clone = fixture.clone();
+    let of_site = clone.read(&env("site"));
+    clone.write(&env("api"), &of_site);
+    clone.commit("copy");
+    let found = refused(&fixture, &clone, &["HEAD:main"], Rule::Permission);
+    assert_found(&found, Rule::Permission, &env("api"));
+    let all = push_within(Reach::Everything, &fixture, &clone, &["HEAD:main"]);
+    assert_eq!(all, (Vec::new(), true));
+    fixture.state.publish(Timestamp::now()).unwrap();
+
+    let clone = fixture.clone();
+    clone.git(&["rm", "--quiet", &env("site")]);
+    clone.commit("no env");
+    assert_eq!(push(&fixture, &clone, &["HEAD:main"]), (Vec::new(), true));
+    fixture.state.publish(Timestamp::now()).unwrap();
+    clone.git(&["pull", "--quiet", "--rebase"]);
+    clone.write(&env("site"), &of_site);
+    clone.commit("as it was");
+    assert_eq!(push(&fixture, &clone, &["HEAD:main"]), (Vec::new(), true));
+}
+
+#[test]
+fn an_env_that_does_not_open_is_refused() {
+    let fixture = Fixture::new();
+    let clone = fixture.clone();
+    let path = format!("{SITE}/env.sops.yaml");
+    let had = fixture.service("site").unwrap().env.unwrap();
+    let two = values(&[("TOKEN", "s3cret"), ("ZONE", "eu")]);
+    let sealed = fixture.seal(Some(&had), &two).unwrap().to_string();
+    let first = sealed.split_inclusive('\n').next().unwrap();
+    clone.write(&path, &sealed.replacen(first, "", 1));
+    clone.commit("one value of two");
+    let found = refused(&fixture, &clone, &["HEAD:main"], Rule::Sealed);
+    assert_found(&found, Rule::Sealed, &path);
+    assert!(found[0].message.contains("sealed together"), "{}", found[0]);
+    clone.write(&path, &sealed);
+    clone.git(&["commit", "--quiet", "--all", "--amend", "--no-edit"]);
+    assert_eq!(push(&fixture, &clone, &["HEAD:main"]), (Vec::new(), true));
 }

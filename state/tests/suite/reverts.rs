@@ -13,7 +13,14 @@ fn judged(fixture: &Fixture, clone: &Clone) -> Vec<Finding> {
         RefUpdate { name: "refs/heads/main".to_owned(), old, new: clone.head().parse().ok() };
     // The objects are where the check looks for them: the clone stands for git's quarantine.
     let objects = clone.dir.join(".git/objects");
-    check_push(fixture.state.git_dir(), Some(&objects), &[update], Reach::Tenants).unwrap()
+    check_push(
+        fixture.state.git_dir(),
+        Some(&objects),
+        &[update],
+        Reach::Tenants,
+        &fixture.identities,
+    )
+    .unwrap()
 }
 
 /// Pushes the clone's head as the hosted repo would take it, and lets `live` follow.

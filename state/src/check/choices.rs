@@ -1,13 +1,17 @@
-//! Releases in operators' commits. A deploy makes a release; whoever may not do everything brings one
-//! back at most: neither an image that nobody built for the service, nor one of the template sets that
+//! What whoever may not do everything brings back at most, in operators' commits.
+//!
+//! A deploy makes a release: no image that nobody built for the service, and none of the template sets that
 //! happen to be installed, which decide what pods may do. The current set of its cluster is free to all.
+//! Inkstone seals an env: no data key of another service's, with which anybody's values could be copied to
+//! where they are shown to others. Values are changed under the data key that a file has.
 
 use super::finding::{Finding, Rule, if_readable};
 use crate::history::{Walk, object_id};
 use crate::objects::Objects;
 use crate::{Snapshot, StateError};
+use inkstone_secrets::EnvFile;
 use inkstone_spec::{CommitId, Digest, Project, Region, Service, StatePath};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What an operator's commit chooses for one service or project.
@@ -21,6 +25,8 @@ struct Choice {
 struct Chosen {
     image: Option<Digest>,
     templates: Option<Digest>,
+    /// The data key of an env, as it is sealed to each recipient.
+    data_keys: BTreeSet<String>,
 }
 
 /// What the operators' commits of a line choose, by commit.
@@ -71,8 +77,13 @@ impl Choices {
             }
         }
         let finding = |(commit, Choice { path, is }): (CommitId, Choice)| {
-            let what = if is.image.is_some() { "an image" } else { "a template set" };
-            let message = format!("its release names {what} that it never had");
+            let message = if is.image.is_some() {
+                "its release names an image that it never had"
+            } else if is.templates.is_some() {
+                "its release names a template set that it never had"
+            } else {
+                "is sealed under a data key that it never had: change values by update_service, or by `sops` in the file that is there"
+            };
             Finding::at(Rule::Permission, path, message).in_commit(&commit)
         };
         Ok(open.into_iter().map(finding).collect())
@@ -81,13 +92,14 @@ impl Choices {
 
 impl Chosen {
     fn is_empty(&self) -> bool {
-        self.image.is_none() && self.templates.is_none()
+        self.image.is_none() && self.templates.is_none() && self.data_keys.is_empty()
     }
 
     /// Drops what `known` has, too.
     fn forget(&mut self, known: &Self) {
         self.image.take_if(|image| known.image.as_ref() == Some(image));
         self.templates.take_if(|templates| known.templates.as_ref() == Some(templates));
+        self.data_keys.retain(|key| !known.data_keys.contains(key));
     }
 }
 
@@ -99,20 +111,24 @@ fn current(snapshot: &Snapshot, path: &StatePath) -> Result<Chosen, StateError> 
     };
     let cluster = if_readable(snapshot.cluster(region))?;
     let templates = cluster.map(|cluster| cluster.spec.templates.clone());
-    Ok(Chosen { image: None, templates })
+    Ok(Chosen { templates, ..Chosen::default() })
 }
 
-/// What a state has at the path of a service or a project; nothing elsewhere.
+/// What a state has at the path of a service, its env or a project; nothing elsewhere.
 fn chosen(snapshot: &Snapshot, path: &StatePath) -> Result<Chosen, StateError> {
     let of_service = |service: Arc<Service>| {
         let release = service.release.as_ref();
         let release = release.map(|release| (release.image.clone(), release.templates.clone()));
         let (image, templates) = release.unzip();
-        Chosen { image, templates }
+        Chosen { image, templates, ..Chosen::default() }
     };
     let of_project = |project: Arc<Project>| Chosen {
-        image: None,
         templates: Some(project.release.templates.clone()),
+        ..Chosen::default()
+    };
+    let of_env = |env: Arc<EnvFile>| Chosen {
+        data_keys: env.sealed_data_keys().map(str::to_owned).collect(),
+        ..Chosen::default()
     };
     let found = match path {
         StatePath::Service(region, name) => {
@@ -121,6 +137,7 @@ fn chosen(snapshot: &Snapshot, path: &StatePath) -> Result<Chosen, StateError> {
         StatePath::Project(region, name) => {
             if_readable(snapshot.project_in(region, name))?.map(of_project)
         }
+        StatePath::ServiceEnv(region, name) => if_readable(snapshot.env(region, name))?.map(of_env),
         _ => None,
     };
     Ok(found.unwrap_or_default())
