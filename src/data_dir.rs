@@ -3,6 +3,7 @@
 mod remote;
 
 use anyhow::{Context as _, bail};
+use inkstone_deployer::OPERATOR;
 use inkstone_githost::HostedRepos;
 use inkstone_renderer::TemplateSet;
 use inkstone_secrets::{Identities, Identity, Keyring};
@@ -251,7 +252,7 @@ impl DataDir {
 
 /// Who acts when an operator runs a command on the server's machine.
 pub(crate) fn actor() -> anyhow::Result<KeyName> {
-    Ok(KeyName::new("operator")?)
+    Ok(KeyName::new(OPERATOR)?)
 }
 
 /// The template set of the next deploys: the built-in one, or a folder that passes the lint.

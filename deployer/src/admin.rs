@@ -11,6 +11,10 @@ use jiff::Timestamp;
 
 /// The project that every workspace starts with.
 const DEFAULT_PROJECT: &str = "default";
+/// Who acts where no key does: the server by itself.
+pub(crate) const SERVER: &str = "inkstone";
+/// Who acts where no key does: whoever runs a command on the server's own machine.
+pub const OPERATOR: &str = "operator";
 /// The name of the key of the first start.
 const BOOTSTRAP_KEY: &str = "bootstrap";
 
@@ -81,6 +85,13 @@ pub async fn create_key(
     store: &Store,
     request: NewKeyRequest,
 ) -> Result<(ApiKey, KeyRecord), Refusal> {
+    if [SERVER, OPERATOR].contains(&request.name.as_str()) {
+        return Err(Refusal::new(
+            "key_name_reserved",
+            format!("A key named {} could not be told from what Inkstone calls so.", request.name),
+            "Choose another name.",
+        ));
+    }
     let key = ApiKey::from_random(random()?);
     let new = NewKey {
         name: request.name,

@@ -32,7 +32,7 @@ mod views;
 mod waits;
 mod worker;
 
-pub use admin::{NewKeyRequest, add_workspace, bootstrap_key, create_key, use_templates};
+pub use admin::{NewKeyRequest, OPERATOR, add_workspace, bootstrap_key, create_key, use_templates};
 pub use authorize::{Action, Credential, Denial, Object, authorize};
 pub use caller::{Caller, in_request};
 pub use idempotency::{Call, Turn};

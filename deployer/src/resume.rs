@@ -1,6 +1,7 @@
 //! Pushes that were stored and not queued, because of a crash or because something failed at that moment,
 //! are found again by looking at the world.
 
+use crate::admin::SERVER;
 use crate::caller::request_id;
 use crate::queue::Origin;
 use crate::services::names_in;
@@ -10,8 +11,6 @@ use inkstone_state::Snapshot;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Who acts when nobody asked anew.
-const ACTOR: &str = "inkstone";
 /// Through what.
 const TOOL: &str = "inkstone serve";
 
@@ -85,7 +84,7 @@ impl Deployer {
             let found = self.with_state(move |state| Ok(state.main()?.service(&name)?)).await?;
             let Some(files) = found else { continue };
             let origin = Origin {
-                actor: KeyName::new(ACTOR)?,
+                actor: KeyName::new(SERVER)?,
                 tool: TOOL.to_owned(),
                 request_id: request_id(),
             };

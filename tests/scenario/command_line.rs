@@ -178,6 +178,11 @@ fn keys_say_what_they_cannot_do_and_since_when_they_are_revoked() {
         let made = server.inkstone(&[&["key", "create", &name], enough].concat());
         assert!(made.status.success() && made.stderr.is_empty(), "{enough:?}");
     }
+    for reserved in ["inkstone", "operator"] {
+        let made = server.inkstone(&["key", "create", reserved]);
+        let refused = String::from_utf8_lossy(&made.stderr).into_owned();
+        assert!(!made.status.success() && refused.contains("another name"), "{refused}");
+    }
     assert_eq!(server.inkstone_ok(&["key", "revoke", "for-admin"]), "key for-admin is revoked\n");
     let again = server.inkstone_ok(&["key", "revoke", "for-admin"]);
     assert!(again.contains("is revoked since 2") && again.contains("UTC"), "{again}");

@@ -169,7 +169,7 @@ fn inkstone_renders_what_follows_from_an_edit_by_hand() {
 fn the_platforms_files_are_for_administrators() {
     let world = World::deployed();
     let server = &world.server;
-    let key = world.key("operator", &["--all-workspaces", "--scopes", "read,state:push"]);
+    let key = world.key("ada", &["--all-workspaces", "--scopes", "read,state:push"]);
     let operator = server.clone_state("operator");
     let theirs = server.with_credential(&key, "/state.git");
     operator.write("README.md", "# Ours\n");
