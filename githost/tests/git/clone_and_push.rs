@@ -70,7 +70,7 @@ async fn a_slow_or_failing_sink_delays_no_push_for_long() {
     let server = Server::with(limits, |_| None).await;
     let client = Client::new();
     let dir = client.work_tree("work").await;
-    *server.sink.takes.lock().unwrap() = Duration::from_millis(500);
+    *server.sink.takes.lock().unwrap() = Duration::from_secs(2);
     let said = stderr(&client.run(&dir, &["push", &server.site(), "main"]).await);
     assert!(said.contains("remote: The push is stored."), "{said}");
     server.sink.pushed().await;

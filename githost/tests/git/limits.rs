@@ -52,7 +52,8 @@ async fn a_repository_that_is_full_takes_no_push_and_says_so() {
 #[tokio::test]
 async fn a_hundred_clones_at_once_take_turns() {
     let fetch = ServiceLimits { concurrent: 4, waiting: 1_000, ..Limits::default().fetch };
-    let server = Server::with(limits(|l| l.fetch = fetch), |_| None).await;
+    let limits = Limits { fetch, wait: crate::support::PATIENCE, ..Limits::default() };
+    let server = Server::with(limits, |_| None).await;
     let client = Client::new();
     let dir = client.work_tree("work").await;
     client.ok(&dir, &["push", "-q", &server.site(), "main"]).await;

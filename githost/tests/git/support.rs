@@ -21,8 +21,8 @@ pub(crate) const WRITER: &str = "mlg_writer";
 pub(crate) const READER: &str = "mlg_reader";
 /// May read and push in the workspace `other`.
 pub(crate) const RIVAL: &str = "mlg_rival";
-/// Longer than anything here takes, shorter than anyone waits.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+/// Longer than anything here takes on a slow and busy machine, shorter than anyone waits.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(3);
 
 pub(crate) struct Gate {
     repos: HostedRepos,
