@@ -78,6 +78,8 @@ fn git(dir: &Path, args: &[&str]) -> Result<String, StateError> {
         .env("LC_ALL", "C")
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        // So that it says the same, in one line, whatever is mounted where.
+        .env("GIT_DISCOVERY_ACROSS_FILESYSTEM", "1")
         // A clone's own configuration may name a place to fetch missing objects from, and a command to
         // run for that. This outranks it.
         .env("GIT_ALLOW_PROTOCOL", "none")
