@@ -25,8 +25,8 @@ import httpx2
 from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 
-ANSWER_SECONDS = 60.0
-CONNECT_SECONDS = 10.0
+ANSWER_SECONDS = 180.0
+CONNECT_SECONDS = 60.0
 
 
 class Session:

@@ -22,7 +22,7 @@ const MAX_TRIES: usize = 3;
 /// How often where nobody gives way.
 const PATIENT_TRIES: usize = 50;
 /// How long the server may be away.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(3);
 /// The branch, on both sides.
 const BRANCH: &str = "main";
 /// What git says when somebody else pushed first.

@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// How long the queue may take to drain at the end.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(3);
 /// How often is looked whether it has.
 const INTERVAL: Duration = Duration::from_millis(50);
 /// The workspace of all of them.

@@ -11,8 +11,8 @@ pub(crate) use server::{Server, binary, text};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-/// How long a condition may take to come true.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// How long a condition may take to come true, on a slow and busy machine.
+const PATIENCE: Duration = Duration::from_mins(3);
 /// How often it is looked at.
 const INTERVAL: Duration = Duration::from_millis(20);
 
