@@ -44,8 +44,10 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, YamlError> {
         legacy_octal_numbers: true,
         with_snippet: false,
     };
-    serde_saphyr::from_str_with_options(text, options)
-        .map_err(|error| YamlError::Malformed(error.to_string()))
+    // The words for whoever wrote the file: the others name options of the parser.
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| {
+        YamlError::Malformed(error.render_with_formatter(&serde_saphyr::UserMessageFormatter))
+    })
 }
 
 /// Prints one document. Strings that another YAML reader could take for something else are quoted.

@@ -64,6 +64,7 @@ fn what_a_file_does_not_say_right_is_refused_with_its_place() {
         let text = SERVICE.replace(from, to);
         let error = yaml::parse::<Service>(text.as_bytes()).unwrap_err().to_string();
         assert!(error.contains(says), "{to}: {error}");
+        assert!(!error.contains("Options"), "the parser's own: {error}");
     }
 }
 
