@@ -94,7 +94,7 @@ fn check_trust(old: &Snapshot, new: &Snapshot) -> Result<Vec<Finding>, StateErro
         && before.spec.signing_keys != after.spec.signing_keys
     {
         let message = "only Inkstone itself changes signingKeys";
-        findings.push(Finding::at(Rule::Signature, StatePath::Inkstone, message));
+        findings.push(Finding::at(Rule::Trust, StatePath::Inkstone, message));
     }
     let regions = |snapshot: &Snapshot| if_readable(snapshot.regions().map(Some));
     let both = [regions(old)?, regions(new)?].into_iter().flatten().flatten();
@@ -108,7 +108,7 @@ fn check_trust(old: &Snapshot, new: &Snapshot) -> Result<Vec<Finding>, StateErro
         if recipients(old)? != recipients(new)? {
             let path = StatePath::Cluster(region.clone());
             let message = "only Inkstone itself adds and removes clusters and changes recipients";
-            findings.push(Finding::at(Rule::Signature, path, message));
+            findings.push(Finding::at(Rule::Trust, path, message));
         }
     }
     Ok(findings)

@@ -19,6 +19,8 @@ pub enum Rule {
     Host,
     /// What claims to be Inkstone's is signed by a key of `inkstone.yaml`, and nothing else claims it.
     Signature,
+    /// Whose signatures count, and who can open sealed values, only Inkstone changes.
+    Trust,
     /// Trailers are valid and agree with what the commit changes.
     Trailer,
     /// Manifests are what their intent renders to.
@@ -45,6 +47,7 @@ impl Rule {
             Self::Owner => "owner",
             Self::Host => "host",
             Self::Signature => "signature",
+            Self::Trust => "trust",
             Self::Trailer => "trailer",
             Self::Rendered => "rendered",
             Self::Named => "named",
@@ -69,6 +72,9 @@ impl Rule {
             }
             Self::Signature => {
                 "Commit as yourself (git commit --amend --reset-author), and drop Inkstone-* lines from the message; a revert by `git revert` has none."
+            }
+            Self::Trust => {
+                "Leave it as it is: `inkstone identity`, on the server's machine, changes who can open sealed values, and takes its own changes back."
             }
             Self::Trailer => "Trailers are Inkstone's to write; commit without them.",
             Self::Rendered => {

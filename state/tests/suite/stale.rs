@@ -231,7 +231,7 @@ fn whose_signatures_count_takes_more_than_any_push() {
     clone.edit("inkstone.yaml", fixture.state.signer().public().as_str(), other);
     clone.commit("my key");
     let found = refused(&fixture, &clone, Reach::Everything);
-    assert_found(&found, Rule::Signature, "inkstone.yaml");
+    assert_found(&found, Rule::Trust, "inkstone.yaml");
 }
 
 #[test]
