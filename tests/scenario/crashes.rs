@@ -69,6 +69,7 @@ fn law_1_without_its_database_everything_deployed_is_still_there() {
     world.lose_database();
     let after = world.agent.ok("get_service", json!({"name": "site"}));
     assert_eq!(before["release"], after["release"]);
+    assert_eq!(before["next"], after["next"], "it is deployed");
     assert_eq!(world.agent.ok("list_services", json!({}))["services"][0]["name"], "site");
     world.push("after the loss");
     world.wait_for_head();

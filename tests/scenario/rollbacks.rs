@@ -140,6 +140,7 @@ fn one_older_commit_is_undone_and_newer_ones_stay() {
 
     let undone = world.agent.ok("rollback_service", json!({"name": "site", "undo_commit": noisy}));
     assert_eq!(undone["fields"], json!(["spec.replicas", "env.KEPT", "env.LEVEL"]));
+    assert!(undone["next"].as_str().unwrap().starts_with("The release stays"), "{undone}");
     let commit = commit_on(&world, &undone, &before);
     let touched = world.server.state().lines(&["show", "--name-only", "--format=", &commit]);
     assert_eq!(

@@ -61,7 +61,7 @@ impl Deployer {
                 Some(latest) if (undone || was_skipped(latest)) && spec.hold.is_none() => {
                     next_after_undoing(latest, name)
                 }
-                _ => next(latest.as_ref(), spec.hold.as_ref(), name),
+                _ => next(latest.as_ref(), release.is_some(), spec.hold.as_ref(), name),
             };
             Ok(ServiceView {
                 name: name.service.to_string(),
@@ -126,7 +126,12 @@ fn next_after_undoing(latest: &Deployment, name: &ServiceRef) -> String {
     )
 }
 
-fn next(latest: Option<&Deployment>, hold: Option<&Hold>, name: &ServiceRef) -> String {
+fn next(
+    latest: Option<&Deployment>,
+    is_released: bool,
+    hold: Option<&Hold>,
+    name: &ServiceRef,
+) -> String {
     match latest.map(|deployment| deployment.status) {
         Some(DeploymentStatus::Queued) if hold.is_some() => {
             "The deployment waits until the hold is lifted with update_service.".to_owned()
@@ -134,13 +139,13 @@ fn next(latest: Option<&Deployment>, hold: Option<&Hold>, name: &ServiceRef) -> 
         _ if hold.is_some() => {
             "Nothing is deployed until the hold is lifted with update_service.".to_owned()
         }
-        None => "Push to its branch: that deploys it.".to_owned(),
+        None if !is_released => "Push to its branch: that deploys it.".to_owned(),
         Some(status) if status.is_pending() => {
             format!("Call get_service with {} again until it is committed.", arguments(name))
         }
         Some(DeploymentStatus::Failed) => {
             "Read the error, push a fix or call redeploy_service; deploy_log_lines shows the build log.".to_owned()
         }
-        Some(_) => "Push to its branch to deploy a change, or call redeploy_service.".to_owned(),
+        _ => "Push to its branch to deploy a change, or call redeploy_service.".to_owned(),
     }
 }

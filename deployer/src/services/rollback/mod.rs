@@ -13,7 +13,7 @@ use crate::projects::{existing_project, existing_workspace, within_quota};
 use crate::{Action, Caller, Deployer, Refusal, RolledBack, now_ms};
 use inkstone_secrets::{EnvFile, Identities};
 use inkstone_spec::{CommitPrefix, DeploymentId, RepoRef, Service, ServiceRef};
-use inkstone_state::undo::{Conflict, EnvMerge, Merged, Policy, Sides, edits, merge};
+use inkstone_state::undo::{Conflict, EnvMerge, Field, Merged, Policy, Sides, edits, merge};
 use inkstone_state::{
     Action as StateAction, Committed, Message, Proposal, Released, ServiceFiles, Snapshot,
     StateRepo,
@@ -62,13 +62,14 @@ impl Deployer {
             Some(_) => self.intent_changed(name).await?,
         }
         let service = after.as_ref().map(|files| &*files.service);
+        let fields = changed(before.as_ref(), after.as_ref());
         Ok(RolledBack {
             service: short(name),
             changed: committed.changed,
-            fields: changed(before.as_ref(), after.as_ref()),
+            next: self.next_after_rollback(name, &committed, &fields, service).await?,
+            fields,
             commit: committed.changed.then(|| committed.commit.to_string()),
             release: service.and_then(release_view),
-            next: self.next_after_rollback(name, &committed, service).await?,
         })
     }
 
@@ -76,6 +77,7 @@ impl Deployer {
         &self,
         name: &ServiceRef,
         committed: &Committed,
+        fields: &[String],
         service: Option<&Service>,
     ) -> Result<String, Refusal> {
         if !committed.changed {
@@ -93,6 +95,9 @@ impl Deployer {
                 "Its repo {} is gone: create_repo makes one to push to again; {back}",
                 source.repo
             ));
+        }
+        if !fields.contains(&Field::Release.to_string()) {
+            return Ok(format!("The release stays; {back}"));
         }
         Ok(format!(
             "Pushes of source commits that were undone here are not deployed again, newer ones are; {back}"
