@@ -29,6 +29,15 @@ impl Store {
         lease_ms: i64,
         per_workspace_cap: u32,
     ) -> Result<Option<Deployment>, StoreError> {
+        // Whoever finds nothing to do stands in no writer's way.
+        let open = sqlx::query(
+            "SELECT EXISTS (SELECT 1 FROM deployments WHERE status = 'queued' AND held = 0)
+                 OR EXISTS (SELECT 1 FROM deployments WHERE status = 'building' AND lease_until <= $1)",
+        )
+        .bind(now);
+        if self.database.read().count(open).await? == 0 {
+            return Ok(None);
+        }
         let until = now.saturating_add(lease_ms);
         let mut tx = self.database.write().await?;
         fail_hopeless(&mut tx, now).await?;

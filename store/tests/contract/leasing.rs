@@ -1,6 +1,8 @@
 use crate::support::{Fixture, LEASE, NO_CAP, committed, manual, push};
 use inkstone_spec::DeploymentStatus::{Building, Cancelled, Committed, Failed, Queued, Superseded};
 use inkstone_store::{Finish, Heartbeat, MAX_ATTEMPTS, Stop, Store, TOO_MANY_ATTEMPTS};
+use sqlx::Connection as _;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use std::collections::BTreeSet;
 use tokio::task::JoinSet;
 
@@ -10,6 +12,16 @@ const SITE: &str = "main/default/site";
 async fn an_empty_queue_gives_nothing() {
     let f = Fixture::new().await;
     assert_eq!(f.lease("w", 0).await, None);
+}
+
+#[tokio::test]
+async fn a_worker_with_nothing_to_do_waits_for_no_writer() {
+    let f = Fixture::new().await;
+    let options = SqliteConnectOptions::new().filename(f.path());
+    let mut writer = SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut writer).await.unwrap();
+    assert_eq!(f.lease("w", 0).await, None);
+    writer.close().await.unwrap();
 }
 
 #[tokio::test]
