@@ -102,6 +102,10 @@ impl Deployer {
         let later = self.of_this_life(later, wanted).await?;
         if let Some(deploy) = self.deploy_that_had(wanted, later).await? {
             let by = undone_by(&rows, &deploy, look.current.as_ref());
+            let by = match by {
+                Some(by) if self.takes_away(&by, wanted).await? => Some(by),
+                _ => None,
+            };
             let source_commit = wanted.source_commit.clone();
             look.undone = Some(Undone { source_commit, deploy, by });
         }
@@ -174,6 +178,24 @@ impl Deployer {
             }
         }
         Ok(None)
+    }
+
+    /// Whether the service had the wanted source commit right before the commit `by`, so that reverting
+    /// that one brings it back. Where the service was deleted meanwhile, it does not.
+    async fn takes_away(&self, by: &CommitId, wanted: &Wanted) -> Result<bool, Refusal> {
+        let (by, name) = (by.clone(), wanted.service.clone());
+        let had = self
+            .with_state(move |state| {
+                let commit = Walk::from(&state.at(&by)?)?.next().transpose()?;
+                let before = commit.map(|commit| commit.before()).transpose()?.flatten();
+                let found = before.map(|before| before.intent(&name)).transpose()?.flatten();
+                Ok(found.and_then(|(_, service)| service.release.clone()))
+            })
+            .await?;
+        let Some(had) = had else { return Ok(false) };
+        let Wanted { repo, source_commit, .. } = wanted;
+        Ok(had.source_commit == *source_commit
+            || self.inner.repos.is_ancestor(repo, source_commit, &[had.source_commit]).await?)
     }
 }
 
@@ -263,17 +285,28 @@ fn line<'a>(
     }
 }
 
-/// The newest commit since `deploy` that brought the current release back.
+/// The last commit that took the service from `deploy`, or from what was deployed on top of it, to the
+/// release that is current. What was deployed and undone beside that has nothing to do with it.
 fn undone_by(
     rows: &[HistoryRow],
     deploy: &HistoryDeploy,
     current: Option<&DeploymentId>,
 ) -> Option<CommitId> {
-    let mut since = rows.iter().take_while(|row| row.position > deploy.position);
-    let brought = since.find(|row| row.entry.deployment.is_some())?;
-    let is_back =
-        brought.entry.action != DEPLOY_ACTION && brought.entry.deployment.as_ref() == current;
-    is_back.then(|| brought.entry.state_commit.clone())
+    let mut on_top = vec![&deploy.deployment];
+    let (mut is_there, mut by) = (false, None);
+    for row in rows.iter().rev().skip_while(|row| row.position < deploy.position) {
+        let Some(release) = &row.entry.deployment else { continue };
+        if is_there && row.entry.action == DEPLOY_ACTION {
+            on_top.push(release);
+        }
+        let was_there = std::mem::replace(&mut is_there, on_top.contains(&release));
+        if was_there && !is_there {
+            by = Some(&row.entry);
+        }
+    }
+    // Where the service was taken elsewhere since, reverting that commit is not enough.
+    let by = by.filter(|by| by.deployment.as_ref() == current)?;
+    Some(by.state_commit.clone())
 }
 
 #[cfg(test)]
@@ -357,12 +390,29 @@ mod tests {
             source_commit: commit(22),
         };
         let by = |happened: &[Happened], current: Option<u128>| {
-            undone_by(&rows(happened), &undone, current.map(deployment).as_ref())
+            let happened = [&[one, two], happened].concat();
+            undone_by(&rows(&happened), &undone, current.map(deployment).as_ref())
         };
-        let back = ("operator", 1, 11);
-        assert_eq!(by(&[one, two, back, ("operator", 0, 0)], Some(1)), Some(at(3)));
-        assert_eq!(by(&[one, two, ("rollback", 1, 11)], Some(1)), Some(at(3)));
-        assert_eq!(by(&[one, two, back, ("deploy", 3, 11)], Some(3)), None);
-        assert_eq!(by(&[one, two, ("operator", 0, 0)], None), None);
+        let (back, again, edit) = (("operator", 1, 11), ("operator", 2, 22), ("operator", 0, 0));
+        assert_eq!(by(&[back, edit], Some(1)), Some(at(3)));
+        assert_eq!(by(&[("rollback", 1, 11)], Some(1)), Some(at(3)));
+        assert_eq!(by(&[back, ("deploy", 3, 11)], Some(3)), None);
+        assert_eq!(by(&[edit], None), None);
+        // Undone, brought back, undone again: reverting the last one brings it back.
+        assert_eq!(by(&[back, again, back], Some(1)), Some(at(5)));
+        // What was deployed after the undoing and undone in turn is another matter, however it went.
+        let three = ("deploy", 3, 33);
+        assert_eq!(by(&[back, three, back], Some(1)), Some(at(3)));
+        assert_eq!(by(&[back, three, back, ("operator", 3, 33), back], Some(1)), Some(at(3)));
+        // What was deployed on top of it was taken away with it, at once or again.
+        assert_eq!(by(&[three, back], Some(1)), Some(at(4)));
+        assert_eq!(by(&[three, back, ("operator", 3, 33), back], Some(1)), Some(at(6)));
+        assert_eq!(by(&[three, again, back], Some(1)), Some(at(5)));
+        // A delete and its revert bring nothing back that was undone before.
+        let delete = ("delete-service", 0, 0);
+        assert_eq!(by(&[back, delete, back], Some(1)), Some(at(3)));
+        assert_eq!(by(&[delete, again, back], Some(1)), Some(at(5)));
+        // Taken further back since: that one alone does not bring it back.
+        assert_eq!(by(&[back, ("rollback", 9, 99)], Some(9)), None);
     }
 }

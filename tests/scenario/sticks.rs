@@ -81,7 +81,8 @@ fn the_same_commit_pushed_again_and_an_older_one_do_not_bring_a_reverted_release
     assert!(said.contains(&format!("is part of {}", &sticks.second[..7])), "{said}");
     sticks.assert_it_sticks();
     let said = sticks.move_branch(&sticks.second);
-    let revert = &sticks.operator.head()[..7];
+    let revert = sticks.operator.head();
+    let revert = &revert[..7];
     let names = [
         "main/default/site: skipped: ",
         &sticks.second[..7],
@@ -98,6 +99,27 @@ fn the_same_commit_pushed_again_and_an_older_one_do_not_bring_a_reverted_release
     assert!(said.contains("queued at"), "{said}");
     sticks.world.wait_for_head();
     assert_eq!(sticks.world.deploys().len(), 3);
+
+    // Undone in turn, it does not stand for what was undone before it.
+    sticks.operator.run(&["pull", "--quiet", "--rebase", "origin", "main"]);
+    sticks.operator.run(&["revert", "--no-edit", "HEAD"]);
+    sticks.operator.push("origin");
+    let said = sticks.move_branch(&sticks.second);
+    assert!(said.contains(&format!("git revert {revert}`")), "{said}");
+    sticks.operator.run(&["pull", "--quiet", "--rebase", "origin", "main"]);
+    sticks.operator.run(&["revert", "--no-edit", revert]);
+    sticks.operator.push("origin");
+    assert_eq!(sticks.world.service()["release"]["source_commit"], sticks.second);
+
+    // A delete that was taken back is nothing that could be reverted to have it again.
+    let agent = &mut sticks.world.agent;
+    agent.ok("delete_service", json!({"name": "site"}));
+    let to = json!({"name": "site", "to_commit": revert});
+    agent.ok("rollback_service", to);
+    let error = agent.refused("redeploy_service", json!({"name": "site"}));
+    assert_eq!(error["code"], "reverted");
+    let ways = error["suggestion"].as_str().unwrap();
+    assert!(ways.contains("revert what undid it"), "{ways}");
 }
 
 #[test]
