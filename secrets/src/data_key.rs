@@ -18,6 +18,7 @@ type Cipher = AesGcm<Aes256, U32>;
 
 /// 32 random bytes. They stay with a file for life, so that values which did not change keep their
 /// ciphertext.
+#[derive(PartialEq, Eq)]
 pub(crate) struct DataKey(Zeroizing<[u8; KEY_BYTES]>);
 
 impl DataKey {

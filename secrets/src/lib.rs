@@ -30,4 +30,4 @@ pub use error::{ParseError, SealError};
 pub use identity::{Identities, Identity, IdentityError};
 pub use inkstone_spec::Recipient;
 pub use keyring::Keyring;
-pub use seal::{open, seal};
+pub use seal::{open, seal, seal_merged};

@@ -30,13 +30,27 @@ pub fn seal(
     recipients: &BTreeSet<Recipient>,
     now: Timestamp,
 ) -> Result<Option<EnvFile>, SealError> {
+    seal_merged(previous, None, values, identities, recipients, now)
+}
+
+/// The same for values of which some come from `theirs`, another file of the same environment: these
+/// keep the ciphertext that they have there, where both files have the same data key. So what is equal
+/// stays equal to the byte, and can be told to be so without opening it.
+pub fn seal_merged(
+    previous: Option<&EnvFile>,
+    theirs: Option<&EnvFile>,
+    values: &BTreeMap<EnvKey, EnvValue>,
+    identities: &Identities,
+    recipients: &BTreeSet<Recipient>,
+    now: Timestamp,
+) -> Result<Option<EnvFile>, SealError> {
     if values.is_empty() {
         return Ok(None);
     }
     check_size(values)?;
     check_recipients(recipients, identities)?;
     let Some(previous) = previous else {
-        return seal_values(&DataKey::generate()?, None, values, recipients, now).map(Some);
+        return seal_values(&DataKey::generate()?, &[], values, recipients, now).map(Some);
     };
     let (data_key, old_values) = unlock(previous, identities)?;
     if *values == old_values {
@@ -44,9 +58,16 @@ pub fn seal(
         return Ok(Some(EnvFile { wrapped_keys, ..previous.clone() }));
     }
     if previous.recipients().any(|old| !recipients.contains(old)) {
-        return seal_values(&DataKey::generate()?, None, values, recipients, now).map(Some);
+        return seal_values(&DataKey::generate()?, &[], values, recipients, now).map(Some);
     }
-    seal_values(&data_key, Some((previous, &old_values)), values, recipients, now).map(Some)
+    let theirs = theirs.map(|file| Ok((file, unlock(file, identities)?))).transpose()?;
+    let mut sources = vec![(previous, &old_values)];
+    if let Some((file, (key, their_values))) = &theirs
+        && *key == data_key
+    {
+        sources.push((file, their_values));
+    }
+    seal_values(&data_key, &sources, values, recipients, now).map(Some)
 }
 
 /// Opens every value, after checking each one and all of them together.
@@ -83,9 +104,10 @@ fn unlock(
     Ok((data_key, values))
 }
 
+/// `sources`: files under the same data key with their values, the one that is changed first.
 fn seal_values(
     data_key: &DataKey,
-    previous: Option<(&EnvFile, &BTreeMap<EnvKey, EnvValue>)>,
+    sources: &[(&EnvFile, &BTreeMap<EnvKey, EnvValue>)],
     values: &BTreeMap<EnvKey, EnvValue>,
     recipients: &BTreeSet<Recipient>,
     now: Timestamp,
@@ -94,8 +116,9 @@ fn seal_values(
     let mut sealed = Vec::with_capacity(values.len());
     for (key, value) in values {
         mac.add(value.expose().as_bytes());
-        let kept = previous
-            .filter(|(_, old_values)| old_values.get(key) == Some(value))
+        let kept = sources
+            .iter()
+            .find(|(_, old_values)| old_values.get(key) == Some(value))
             .and_then(|(file, _)| file.values.iter().find(|(old, _)| old == key));
         sealed.push(match kept {
             Some(kept) => kept.clone(),
@@ -104,7 +127,7 @@ fn seal_values(
     }
     let last_modified = LastModified::at(now);
     let mac = data_key.encrypt(mac.finish().as_bytes(), &last_modified.to_string())?;
-    let previous = previous.map(|(file, _)| file);
+    let previous = sources.first().map(|(file, _)| file);
     let old_keys = previous.map_or(&[][..], |file| &file.wrapped_keys);
     Ok(EnvFile {
         values: sealed,

@@ -3,7 +3,7 @@
 
 mod support;
 
-use inkstone_secrets::{EnvFile, Identities, MAX_FILE_BYTES, SealError, open, seal};
+use inkstone_secrets::{EnvFile, Identities, MAX_FILE_BYTES, SealError, open, seal, seal_merged};
 use inkstone_spec::{EnvKey, EnvValue, MAX_ENV_KEYS, MAX_ENV_VALUE_BYTES};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -114,6 +114,25 @@ fn a_value_that_changes_back_gets_a_new_ciphertext() {
     let third =
         sealed(Some(&sealed(Some(&first), &env([("A", "2")]), &me)), &env([("A", "1")]), &me);
     assert_ne!(first.fingerprint(), third.fingerprint());
+}
+
+#[test]
+fn a_value_that_is_brought_back_has_its_ciphertext_again() {
+    let (me, now) = (identities(), at("2026-11-21T13:00:00Z"));
+    let then = sealed(None, &env([("A", "1"), ("B", "1")]), &me);
+    let before = sealed(Some(&then), &env([("A", "2"), ("B", "2")]), &me);
+    let back = |theirs: &EnvFile| {
+        let values = env([("A", "1"), ("B", "2")]);
+        let to = recipients([&me]);
+        seal_merged(Some(&before), Some(theirs), &values, &me, &to, now).unwrap().unwrap()
+    };
+    let after = back(&then);
+    assert_eq!(line(&after.to_string(), "A:"), line(&then.to_string(), "A:"));
+    assert_eq!(line(&after.to_string(), "B:"), line(&before.to_string(), "B:"));
+    assert_eq!(open(&after, &me).unwrap(), env([("A", "1"), ("B", "2")]));
+    // Under another data key its ciphertext would not open.
+    let other = back(&sealed(None, &env([("A", "1")]), &me));
+    assert_eq!(open(&other, &me).unwrap(), env([("A", "1"), ("B", "2")]));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The sealed env of a service whose change is undone.
 
 use anyhow::{Context as _, bail};
-use inkstone_secrets::{EnvFile, Identities, open, seal};
+use inkstone_secrets::{EnvFile, Identities, open, seal_merged};
 use inkstone_spec::Recipient;
 use inkstone_state::Snapshot;
 use inkstone_state::undo::{EnvMerge, Merged, Sides};
@@ -52,6 +52,7 @@ pub(super) fn env(
         EnvMerge::Mixed { .. } => (ours, merged.env.values(values(ours)?, values(theirs)?)),
         _ => (theirs, values(theirs)?),
     };
-    let sealed = seal(keep, &values, &identities, &recipients, jiff::Timestamp::now());
+    let now = jiff::Timestamp::now();
+    let sealed = seal_merged(keep, theirs, &values, &identities, &recipients, now);
     sealed.context("the env could not be sealed; nothing was changed")
 }

@@ -132,12 +132,17 @@ fn variables_go_back_sealed_and_an_identity_is_needed_only_where_they_mix() {
 
     let greeting = update(&mut world, &set("GREETING", "good day"));
     update(&mut world, &set("TOKEN", "two"));
+    world.push("two");
+    world.wait_for_head();
     clone.run(&["pull", "--quiet", "--rebase"]);
     let said = refused(&clone, &greeting, &[], 2);
     assert!(said.contains("--identity FILE") && said.contains("nothing was changed"), "{said}");
     let key = identity(&world);
     reverted(&clone, &greeting, &["--identity", &key, "--push"]);
     assert_eq!(env(&mut world), json!({"GREETING": "hello", "TOKEN": "two"}));
+    // What is as it was then is no conflict for who takes all of it back.
+    world.agent.ok("rollback_service", json!({"name": "site"}));
+    assert_eq!(env(&mut world), json!({"GREETING": "hello", "TOKEN": "one"}));
 
     // One that opens nothing here changes nothing.
     let greeting = update(&mut world, &set("GREETING", "hi"));

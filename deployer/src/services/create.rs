@@ -103,7 +103,7 @@ impl Deployer {
                             return Err(Refusal::host_taken(&host));
                         }
                     }
-                    let env = env::seal(snapshot, &region, None, &request.env, &identities)?;
+                    let env = env::seal(snapshot, &region, None, None, &request.env, &identities)?;
                     Ok(Some(Proposal {
                         message: Message {
                             action: StateAction::CreateService(name.clone()),

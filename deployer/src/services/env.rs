@@ -34,11 +34,13 @@ pub(super) fn open(file: Option<&EnvFile>, identities: &Identities) -> Result<Va
     })
 }
 
-/// The values sealed, with as much as possible of `previous` kept; no file for none.
+/// The values sealed, with as much as possible kept of `previous`, and of `theirs` where some come from
+/// there; no file for none.
 pub(super) fn seal(
     snapshot: &Snapshot,
     region: &Region,
     previous: Option<&EnvFile>,
+    theirs: Option<&EnvFile>,
     values: &Values,
     identities: &Identities,
 ) -> Result<Option<EnvFile>, Refusal> {
@@ -47,6 +49,7 @@ pub(super) fn seal(
         Refusal::internal("a region has no cluster", &format!("clusters/{region}/cluster.yaml"))
     })?;
     let recipients: BTreeSet<_> = cluster.spec.recipients.iter().cloned().collect();
-    inkstone_secrets::seal(previous, values, identities, &recipients, jiff::Timestamp::now())
+    let now = jiff::Timestamp::now();
+    inkstone_secrets::seal_merged(previous, theirs, values, identities, &recipients, now)
         .map_err(|error| Refusal::internal("the environment could not be sealed", &error))
 }

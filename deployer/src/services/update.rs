@@ -111,7 +111,7 @@ impl UpdateService {
         if values == before {
             return Ok(Change::Keep);
         }
-        let sealed = env::seal(snapshot, &files.region, previous, &values, identities)?;
+        let sealed = env::seal(snapshot, &files.region, previous, None, &values, identities)?;
         Ok(sealed.map_or(Change::Clear, Change::Set))
     }
 }

@@ -216,7 +216,7 @@ impl Undoing {
             EnvMerge::Mixed { .. } => how.values(open(ours)?, open(theirs)?),
             _ => open(theirs)?,
         };
-        env::seal(snapshot, region, keep, &values, &self.identities)
+        env::seal(snapshot, region, keep, theirs, &values, &self.identities)
     }
 
     fn message(&self, merged: Option<&Merged>) -> Message {
