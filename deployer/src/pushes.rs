@@ -2,14 +2,15 @@
 
 use crate::caller::request_id;
 use crate::queue::Origin;
+use crate::remarks::changed_by_hand;
 use crate::services::waiting;
 use crate::{Action, Denial, Deployer, Object, Refusal, authorize};
 use inkstone_githost::{
     Access, Authorizer, Denied, Operation, Push, PushSink, RefUpdate, RepoPath,
 };
 use inkstone_spec::{BranchName, CommitId, KeyName, RepoRef, ServiceRef};
-use inkstone_state::ServiceFiles;
 use inkstone_state::push::Reach;
+use inkstone_state::{ServiceFiles, StateRepo};
 
 /// Through what a push comes, in commits and logs.
 const TOOL: &str = "git push";
@@ -119,7 +120,7 @@ impl PushSink<Pusher> for GitSink {
             RepoPath::State => {
                 self.0.inner.tries.landed(&push.actor.name);
                 self.0.inner.state.go_on();
-                self.0.state_pushed(&push.updates).await
+                self.0.state_pushed(&push.updates, &push.actor).await
             }
             RepoPath::Hosted(repo) => {
                 let mut lines = Vec::new();
@@ -224,7 +225,7 @@ impl Deployer {
     }
 
     /// Publishes what an operator pushed; the checks ran before git took it.
-    async fn state_pushed(&self, updates: &[RefUpdate]) -> Vec<String> {
+    async fn state_pushed(&self, updates: &[RefUpdate], pusher: &Pusher) -> Vec<String> {
         let published = self
             .with_state(|state| {
                 let findings = state.publish(jiff::Timestamp::now())?;
@@ -239,8 +240,9 @@ impl Deployer {
             Ok((findings, head)) if findings.is_empty() => {
                 let said =
                     format!("live is at {head}; `git pull --rebase` before your next change");
-                let remarks = self.without_source(updates).await.unwrap_or_else(|error| {
+                let remarks = self.sources_of(updates, pusher).await.unwrap_or_else(|error| {
                     tracing::error!(%error, "the sources of what was pushed were not looked up");
+                    self.inner.missed.notify_one();
                     Vec::new()
                 });
                 [vec![said], remarks].concat()
@@ -252,5 +254,30 @@ impl Deployer {
                 .collect(),
             Err(refusal) => vec![refusal.to_string()],
         }
+    }
+
+    /// What is to be said about the sources of what a push to the state repo changed: that they are not
+    /// there, or that somebody pushed to them while the service was not there to follow.
+    async fn sources_of(
+        &self,
+        updates: &[RefUpdate],
+        pusher: &Pusher,
+    ) -> Result<Vec<String>, Refusal> {
+        let mut lines = Vec::new();
+        for RefUpdate { old, new, .. } in updates {
+            let (old, Some(new)) = (old.clone(), new.clone()) else { continue };
+            let changed = move |state: &StateRepo| Ok(changed_by_hand(state, old.as_ref(), &new)?);
+            let Some(services) = self.with_state(changed).await? else {
+                self.inner.missed.notify_one();
+                continue;
+            };
+            lines.extend(self.without_source(&services).await?);
+            for service in services.into_values() {
+                if let Some((files, head)) = self.missed_by(&service).await? {
+                    lines.push(self.deploy_event(&files, &head, pusher).await);
+                }
+            }
+        }
+        Ok(lines)
     }
 }

@@ -1,27 +1,29 @@
-//! What a push to the state repo is told about beside its result.
+//! Services that somebody changed in the state repo by hand, and what is told about them.
 
 use crate::{Deployer, Refusal};
-use inkstone_githost::{RefUpdate, RepoError};
-use inkstone_spec::{RepoRef, ServiceRef, Source};
+use inkstone_githost::RepoError;
+use inkstone_spec::{CommitId, RepoRef, Service, ServiceRef};
 use inkstone_state::history::Walk;
 use inkstone_state::{StateError, StateRepo};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The most services of one push that are told to have no source.
 const MAX_REMARKS: usize = 20;
+/// How many commits are looked through for what was changed by hand.
+const MAX_COMMITS: usize = 1_000;
+
+/// Services, each as it is after a change.
+pub(crate) type Services = BTreeMap<ServiceRef, Arc<Service>>;
 
 impl Deployer {
-    /// A remark for each service that a push to the state repo touched and whose source is not there: a
-    /// branch may well come later, or be mistyped.
-    pub(crate) async fn without_source(
-        &self,
-        updates: &[RefUpdate],
-    ) -> Result<Vec<String>, Refusal> {
-        let updates = updates.to_vec();
-        let sources = self.with_state(move |state| Ok(sources_in(state, &updates)?)).await?;
+    /// A remark for each of these services whose source is not there: a branch may well come later, or be
+    /// mistyped.
+    pub(crate) async fn without_source(&self, services: &Services) -> Result<Vec<String>, Refusal> {
         let mut remarks = Vec::new();
-        for (name, source) in sources {
-            let repo = RepoRef { workspace: name.workspace.clone(), repo: source.repo };
+        for (name, service) in services {
+            let source = &service.spec.source;
+            let repo = RepoRef { workspace: name.workspace.clone(), repo: source.repo.clone() };
             let remark = match self.inner.repos.branch_head(&repo, &source.branch).await {
                 Ok(Some(_)) => continue,
                 Ok(None) => format!(
@@ -42,26 +44,28 @@ impl Deployer {
     }
 }
 
-/// The sources of the services that a push touched, as it leaves them.
-fn sources_in(
+/// The services that commits by hand from `old` on touched, as `new` leaves them. `None`: there are too
+/// many of these commits, or `new` does not continue `old`.
+pub(crate) fn changed_by_hand(
     state: &StateRepo,
-    updates: &[RefUpdate],
-) -> Result<BTreeMap<ServiceRef, Source>, StateError> {
-    let mut sources = BTreeMap::new();
-    for RefUpdate { old, new, .. } in updates {
-        let Some(new) = new else { continue };
-        let after = state.at(new)?;
-        for commit in Walk::from(&after)? {
-            let commit = commit?;
-            if Some(&commit.id) == old.as_ref() {
-                break;
-            }
-            for name in commit.services()? {
-                if let Some((_, service)) = after.intent(&name)? {
-                    sources.insert(name, service.spec.source.clone());
-                }
+    old: Option<&CommitId>,
+    new: &CommitId,
+) -> Result<Option<Services>, StateError> {
+    let after = state.at(new)?;
+    let mut services = Services::new();
+    for commit in Walk::from(&after)?.take(MAX_COMMITS) {
+        let commit = commit?;
+        if Some(&commit.id) == old {
+            return Ok(Some(services));
+        }
+        if commit.claim().is_some_and(|claim| claim.action.is_some()) {
+            continue;
+        }
+        for name in commit.services()? {
+            if let Some((_, service)) = after.intent(&name)? {
+                services.insert(name, service);
             }
         }
     }
-    Ok(sources)
+    Ok(None)
 }

@@ -52,6 +52,7 @@ impl Deployer {
     async fn look_once(&self, round: &mut Round) -> Result<(), Refusal> {
         let state = &self.inner.state;
         let before = state.heads()?;
+        let was_live = state.live()?.commit().cloned();
         // How it stands says why it failed.
         let failed = self.with_state(|state| Ok(state.look().err())).await?;
         let Some(Report { standing, refused }) = state.remote().map(Remote::report) else {
@@ -88,6 +89,13 @@ impl Deployer {
             round.let_go = Instant::now();
             self.inner.waits.remote_is_back();
             self.intents_changed().await?;
+        }
+        let is_live = state.live()?.commit().cloned();
+        if let Some(live) = is_live.filter(|live| Some(live) != was_live.as_ref()) {
+            // It is not looked for again by the next round.
+            self.resume_changed(was_live, live)
+                .await
+                .inspect_err(|_| self.inner.missed.notify_one())?;
         }
         Ok(())
     }

@@ -4,10 +4,11 @@
 use crate::admin::SERVER;
 use crate::caller::request_id;
 use crate::queue::Origin;
+use crate::remarks::changed_by_hand;
 use crate::services::names_in;
 use crate::{Deployer, Refusal};
 use inkstone_spec::{CommitId, KeyName, RepoRef, Service, ServiceRef, WorkspaceName};
-use inkstone_state::Snapshot;
+use inkstone_state::{ServiceFiles, Snapshot, StateRepo};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -101,6 +102,37 @@ impl Deployer {
         Ok(pushes)
     }
 
+    /// The same for what others changed in the state repo by hand between two of its commits.
+    pub(crate) async fn resume_changed(
+        &self,
+        old: Option<CommitId>,
+        new: CommitId,
+    ) -> Result<(), Refusal> {
+        let changed = move |state: &StateRepo| Ok(changed_by_hand(state, old.as_ref(), &new)?);
+        let Some(services) = self.with_state(changed).await? else {
+            self.inner.missed.notify_one();
+            return Ok(());
+        };
+        for service in services.into_values() {
+            if let Some((files, head)) = self.missed_by(&service).await? {
+                drop(self.event(nobody()?, &files, head).await?);
+            }
+        }
+        Ok(())
+    }
+
+    /// A service as it is now and the push that it missed, if it did: as one that was deleted does, and is
+    /// told of when it comes back.
+    pub(crate) async fn missed_by(
+        &self,
+        service: &Service,
+    ) -> Result<Option<(ServiceFiles, CommitId)>, Refusal> {
+        let Some(head) = self.lost_push(service).await? else { return Ok(None) };
+        let name = service.metadata.service_ref();
+        let found = self.with_state(move |state| Ok(state.main()?.service(&name)?)).await?;
+        Ok(found.map(|files| (files, head)))
+    }
+
     /// Where the service's branch points, if that was neither queued nor deployed.
     async fn lost_push(&self, service: &Service) -> Result<Option<CommitId>, Refusal> {
         let name = service.metadata.service_ref();
@@ -123,6 +155,11 @@ impl Deployer {
             .is_some_and(|d| d.service_uid == service.metadata.uid && d.source_commit == head);
         Ok((!is_known).then_some(head))
     }
+}
+
+/// Who acts where nobody asked anew.
+fn nobody() -> Result<Origin, Refusal> {
+    Ok(Origin { actor: KeyName::new(SERVER)?, tool: TOOL.to_owned(), request_id: request_id() })
 }
 
 fn services_of(

@@ -47,6 +47,33 @@ fn a_revert_of_a_delete_brings_everything_back() {
 }
 
 #[test]
+fn what_was_pushed_while_a_service_was_deleted_is_deployed_once_it_is_back() {
+    let mut world = World::deployed();
+    let operator = world.server.clone_state("operator");
+    for (text, by_push) in [("two", true), ("three", false)] {
+        let deleted = world.agent.ok("delete_service", json!({"name": "site"}));
+        let said = world.push(text);
+        assert!(said.contains("No service follows main"), "{said}");
+        let said = if by_push {
+            operator.run(&["pull", "--quiet", "--rebase", "origin", "main"]);
+            operator.run(&["revert", "--no-edit", "HEAD"]);
+            operator.push("origin")
+        } else {
+            let undo = json!({"name": "site", "undo_commit": deleted["commit"]});
+            world.agent.ok("rollback_service", undo)["next"].to_string()
+        };
+        let head = world.site.head();
+        assert!(said.contains(&head[..7]) && said.contains("queued"), "{said}");
+        world.wait_for_head();
+    }
+    // Nothing that was queued before is queued again.
+    let deleted = world.agent.ok("delete_service", json!({"name": "site"}));
+    let undo = json!({"name": "site", "undo_commit": deleted["commit"]});
+    let back = world.agent.ok("rollback_service", undo);
+    assert!(!back["next"].as_str().unwrap().contains("queued"), "{back}");
+}
+
+#[test]
 fn a_branch_that_is_not_there_is_remarked_on_and_no_error() {
     let world = World::deployed();
     let operator = world.server.clone_state("operator");

@@ -151,6 +151,22 @@ fn what_a_host_refuses_waits_and_says_why_until_it_is_taken() {
 }
 
 #[test]
+fn what_was_pushed_while_a_service_was_deleted_is_deployed_once_it_is_back_over_there() {
+    let (_folder, bare) = Bare::new();
+    let mut world = World::with(&[(REMOTE, &bare.url())]);
+    world.agent.ok("create_service", json!({"name": "site", "repo": "site"}));
+    world.wait_for_head();
+    world.agent.ok("delete_service", json!({"name": "site"}));
+    world.push("two");
+    let operator = Git::clone(&bare.url(), &world.server.folder().join("operator"));
+    operator.run(&["revert", "--no-edit", "HEAD"]);
+    world.server.forget_log();
+    operator.push("origin");
+    world.server.wait_for_log("queued");
+    world.wait_for_head();
+}
+
+#[test]
 fn what_a_remote_lost_stops_writing_until_one_command_resolves_it() {
     let (_folder, bare) = Bare::new();
     let mut world = World::with(&[(REMOTE, &bare.url())]);

@@ -61,16 +61,47 @@ impl Deployer {
             None => drop(self.inner.store.cancel_service(name, now_ms()).await?),
             Some(_) => self.intent_changed(name).await?,
         }
+        let missed = match (&before, &after) {
+            (None, Some(files)) => self.deploy_missed(caller, files).await,
+            _ => None,
+        };
         let service = after.as_ref().map(|files| &*files.service);
         let fields = changed(before.as_ref(), after.as_ref());
+        let next = self.next_after_rollback(name, &committed, &fields, service).await?;
         Ok(RolledBack {
             service: short(name),
             changed: committed.changed,
-            next: self.next_after_rollback(name, &committed, &fields, service).await?,
+            next: [missed, Some(next)].into_iter().flatten().collect::<Vec<_>>().join(" "),
             fields,
             commit: committed.changed.then(|| committed.commit.to_string()),
             release: service.and_then(release_view),
         })
+    }
+
+    /// Queues what was pushed while the service was not there to follow; says so.
+    async fn deploy_missed(&self, caller: &Caller, files: &ServiceFiles) -> Option<String> {
+        let queued = async {
+            let Some((files, head)) = self.missed_by(&files.service).await? else {
+                return Ok(None);
+            };
+            let event = self.event(caller.into(), &files, head.clone()).await?;
+            Ok::<_, Refusal>(event.ok().map(|deployment| (deployment, head)))
+        };
+        match queued.await {
+            Ok(queued) => queued.map(|(deployment, head)| {
+                format!(
+                    "Source commit {} was pushed while it was gone: deployment {} is {}.",
+                    head.short(),
+                    deployment.id,
+                    deployment.status
+                )
+            }),
+            Err(refusal) => {
+                tracing::error!(%refusal, "a lost push was not queued");
+                self.inner.missed.notify_one();
+                None
+            }
+        }
     }
 
     async fn next_after_rollback(
