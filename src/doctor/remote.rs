@@ -8,13 +8,28 @@ use inkstone_state::{StateError, StateRepo};
 /// Looks at the remote by its own eyes, as the server does.
 pub(super) fn look(data: &DataDir, state: &StateRepo) -> Option<Check> {
     let name = "state remote";
-    let Some(url) = state.remote().map(|remote| &remote.config().url) else {
+    let Some(remote) = state.remote() else {
         return data.remote().err().map(|error| {
             Check::fail(name, format!("{error:#}"), "start the server with --state-remote")
         });
     };
+    let url = &remote.config().url;
     Some(match state.look() {
-        Ok(()) => Check::ok(name, format!("{url} has what is here")),
+        Ok(()) => match remote.last_refused() {
+            Ok(None) => Check::ok(name, format!("{url} has what is here")),
+            Ok(Some(said)) => Check::warn(
+                name,
+                format!(
+                    "{url} has what is here, and refused the last change: {said}; deployments wait"
+                ),
+                "see to what it says; the server tries again every minute while a deployment waits, and any change that it takes ends this",
+            ),
+            Err(error) => Check::warn(
+                name,
+                format!("{url} has what is here; whether it takes changes cannot be read: {error}"),
+                "look at the server's log",
+            ),
+        },
         Err(StateError::Rewound(rewound)) => Check::fail(name, lost(&rewound), advice(&rewound)),
         Err(error @ StateError::RemoteDown { .. }) => Check::fail(
             name,

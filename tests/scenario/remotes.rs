@@ -139,12 +139,16 @@ fn what_a_host_refuses_waits_and_says_why_until_it_is_taken() {
     assert!(
         world.server.get("/metrics").contains("inkstone_state_remote{standing=\"refusing\"} 1")
     );
+    let check = doctor(&world.server);
+    assert_eq!(check["status"], "warn", "{check}");
+    assert!(check["found"].as_str().unwrap().contains("frozen until Monday"), "{check}");
     bare.hook(None);
     // Any change that is taken shows that the host is willing again.
     world.agent.ok("create_project", json!({"name": "shop"}));
     let done = world.wait_for_head();
     assert_eq!(done["deployment"]["id"], waiting["id"]);
     assert_eq!(bare.deploys().len(), 2);
+    assert_eq!(doctor(&world.server)["status"], "ok");
     // Commands beside the server write there too.
     world.server.inkstone_ok(&["workspace", "add", "acme"]);
     assert!(bare.0.run(&["log", "--format=%s", "live"]).contains("acme"));

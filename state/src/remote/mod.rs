@@ -28,6 +28,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
 /// How long the remote may take to say where its branches are.
 pub(crate) const ASK_TIME: Duration = Duration::from_secs(15);
@@ -44,6 +45,9 @@ pub(crate) const NEWS: Bounds = Bounds { time: Duration::from_secs(20), max_byte
 const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
 /// What git says where a branch is to be fetched that is not there.
 const NO_SUCH_REF: &str = "couldn't find remote ref";
+
+/// In the git directory: what the remote said about the last push, where it did not want it.
+const REFUSED_FILE: &str = "inkstone-refused";
 
 /// What a remote is reached with.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -196,7 +200,27 @@ impl Remote {
 
     pub(crate) fn refused(&self, said: String) -> StateError {
         self.seen().refused = Some(said.clone());
+        // Nothing but a look from beside the server depends on it.
+        drop(fs::write(self.refused_file(), &said));
         StateError::RemoteRefused { said }
+    }
+
+    /// What it said about the last push of any process, if it did not want that.
+    pub fn last_refused(&self) -> io::Result<Option<String>> {
+        match fs::read_to_string(self.refused_file()) {
+            Ok(said) => Ok(Some(said)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn accepted(&self) {
+        self.seen().refused = None;
+        drop(fs::remove_file(self.refused_file()));
+    }
+
+    fn refused_file(&self) -> PathBuf {
+        self.git_dir.join(REFUSED_FILE)
     }
 
     /// Asks where the branches are.
@@ -301,7 +325,7 @@ impl Remote {
             .map(|ended| said::pushed(&ended, &self.secrets()))
         {
             Ok(Pushed::Accepted) => {
-                self.seen().refused = None;
+                self.accepted();
                 self.is_up(to);
                 Ok(None)
             }
