@@ -43,18 +43,16 @@ impl Call {
     }
 }
 
-/// A connection.
+/// A connection, made anew where the server hung up because nobody said anything for long.
 pub(crate) struct Client {
+    address: String,
     connection: SendRequest<Full<Bytes>>,
     headers: HeaderMap,
 }
 
 impl Client {
     pub(crate) async fn connect(address: &str, key: &str) -> anyhow::Result<Self> {
-        let stream = TcpStream::connect(address).await.context("cannot connect to the server")?;
-        stream.set_nodelay(true)?;
-        let (connection, driver) = handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(driver);
+        let connection = open(address).await?;
         let headers = HeaderMap::from_iter([
             (HOST, address.parse()?),
             (AUTHORIZATION, format!("Bearer {key}").parse()?),
@@ -63,7 +61,7 @@ impl Client {
             ("mcp-protocol-version".parse()?, HeaderValue::from_static(PROTOCOL)),
             ("mcp-method".parse()?, HeaderValue::from_static("tools/call")),
         ]);
-        Ok(Self { connection, headers })
+        Ok(Self { address: address.to_owned(), connection, headers })
     }
 
     /// Makes a call and returns the whole answer; an error if the tool refused.
@@ -71,7 +69,9 @@ impl Client {
         let mut request = Request::post("/mcp").body(Full::new(call.body.clone()))?;
         *request.headers_mut() = self.headers.clone();
         request.headers_mut().insert("mcp-name", call.tool.clone());
-        self.connection.ready().await?;
+        if self.connection.ready().await.is_err() {
+            self.connection = open(&self.address).await?;
+        }
         let response = self.connection.send_request(request).await?;
         let status = response.status();
         let body = response.into_body().collect().await?.to_bytes();
@@ -94,6 +94,14 @@ impl Client {
         let content = answer.pointer("/result/structuredContent").cloned();
         content.with_context(|| format!("{tool} was answered with {answer}"))
     }
+}
+
+async fn open(address: &str) -> anyhow::Result<SendRequest<Full<Bytes>>> {
+    let stream = TcpStream::connect(address).await.context("cannot connect to the server")?;
+    stream.set_nodelay(true)?;
+    let (connection, driver) = handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(driver);
+    Ok(connection)
 }
 
 /// A text of an answer.
