@@ -19,8 +19,6 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(100);
 /// How often the operator is willing to try while others push, where they are given way to.
 const MAX_TRIES: usize = 3;
-/// How long a pull and a push may take together for writers to wait: who is slower is on his own.
-const GIVEN_WAY: Duration = Duration::from_secs(3);
 /// How often where nobody gives way.
 const PATIENT_TRIES: usize = 50;
 /// How long the server may be away.
@@ -125,12 +123,11 @@ impl Work {
     }
 
     /// One edit, by plain `git pull --rebase && git push`. A server that was killed has forgotten to whom
-    /// it gave way, so tries count from the last start; one that took longer than anybody waits does not.
+    /// it gave way, so tries count from the last start.
     fn edit_and_push(&mut self) -> anyhow::Result<()> {
         self.edit()?;
         let max = if self.remote.is_some() { PATIENT_TRIES } else { MAX_TRIES };
         let (mut tries, mut before) = (0, self.door.before());
-        let (mut begun, end) = (Instant::now(), Instant::now() + PATIENCE);
         while tries < max {
             tries += 1;
             match self.push_once_there()? {
@@ -142,18 +139,11 @@ impl Work {
                     self.edits.findings.push(format!("an operator's edit was refused: {said}"));
                     return self.start_over();
                 }
-                Pushed::Lost | Pushed::Away(_) => {
-                    let now = Instant::now();
-                    if now - begun > GIVEN_WAY && now < end {
-                        tries -= 1;
-                    }
-                    begun = now;
-                    self.pull()?;
-                }
+                Pushed::Lost | Pushed::Away(_) => self.pull()?,
             }
             // A kill may take the answer, and not the push.
             if git::run(&self.folder, &["rev-list", "FETCH_HEAD..HEAD"])?.is_empty() {
-                self.landed(tries.max(1));
+                self.landed(tries);
                 return Ok(());
             }
             if before != self.door.before() {
