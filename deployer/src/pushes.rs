@@ -2,15 +2,14 @@
 
 use crate::caller::request_id;
 use crate::queue::Origin;
-use crate::remarks::changed_by_hand;
 use crate::services::waiting;
 use crate::{Action, Denial, Deployer, Object, Refusal, authorize};
 use inkstone_githost::{
     Access, Authorizer, Denied, Operation, Push, PushSink, RefUpdate, RepoPath,
 };
 use inkstone_spec::{BranchName, CommitId, KeyName, RepoRef, ServiceRef};
+use inkstone_state::ServiceFiles;
 use inkstone_state::push::Reach;
-use inkstone_state::{ServiceFiles, StateRepo};
 
 /// Through what a push comes, in commits and logs.
 const TOOL: &str = "git push";
@@ -265,12 +264,8 @@ impl Deployer {
     ) -> Result<Vec<String>, Refusal> {
         let mut lines = Vec::new();
         for RefUpdate { old, new, .. } in updates {
-            let (old, Some(new)) = (old.clone(), new.clone()) else { continue };
-            let changed = move |state: &StateRepo| Ok(changed_by_hand(state, old.as_ref(), &new)?);
-            let Some(services) = self.with_state(changed).await? else {
-                self.inner.missed.notify_one();
-                continue;
-            };
+            let Some(new) = new.clone() else { continue };
+            let services = self.changed_by_hand(old.clone(), new).await?;
             lines.extend(self.without_source(&services).await?);
             for service in services.into_values() {
                 if let Some((files, head)) = self.missed_by(&service).await? {

@@ -17,6 +17,21 @@ const MAX_COMMITS: usize = 1_000;
 pub(crate) type Services = BTreeMap<ServiceRef, Arc<Service>>;
 
 impl Deployer {
+    /// The services that commits by hand from `old` on touched, as `new` leaves them. Where these cannot be
+    /// told, none, and everything is looked at soon.
+    pub(crate) async fn changed_by_hand(
+        &self,
+        old: Option<CommitId>,
+        new: CommitId,
+    ) -> Result<Services, Refusal> {
+        let changed =
+            self.with_state(move |state| Ok(changed_by_hand(state, old.as_ref(), &new)?)).await?;
+        Ok(changed.unwrap_or_else(|| {
+            self.inner.missed.notify_one();
+            Services::new()
+        }))
+    }
+
     /// A remark for each of these services whose source is not there: a branch may well come later, or be
     /// mistyped.
     pub(crate) async fn without_source(&self, services: &Services) -> Result<Vec<String>, Refusal> {
@@ -44,9 +59,8 @@ impl Deployer {
     }
 }
 
-/// The services that commits by hand from `old` on touched, as `new` leaves them. `None`: there are too
-/// many of these commits, or `new` does not continue `old`.
-pub(crate) fn changed_by_hand(
+/// `None`: there are too many commits, or `new` does not continue `old`.
+fn changed_by_hand(
     state: &StateRepo,
     old: Option<&CommitId>,
     new: &CommitId,

@@ -4,11 +4,10 @@
 use crate::admin::SERVER;
 use crate::caller::request_id;
 use crate::queue::Origin;
-use crate::remarks::changed_by_hand;
 use crate::services::names_in;
 use crate::{Deployer, Refusal};
 use inkstone_spec::{CommitId, KeyName, RepoRef, Service, ServiceRef, WorkspaceName};
-use inkstone_state::{ServiceFiles, Snapshot, StateRepo};
+use inkstone_state::{ServiceFiles, Snapshot};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -84,12 +83,7 @@ impl Deployer {
         for (name, head) in lost {
             let found = self.with_state(move |state| Ok(state.main()?.service(&name)?)).await?;
             let Some(files) = found else { continue };
-            let origin = Origin {
-                actor: KeyName::new(SERVER)?,
-                tool: TOOL.to_owned(),
-                request_id: request_id(),
-            };
-            match self.event(origin, &files, head).await {
+            match self.event(nobody()?, &files, head).await {
                 Ok(Ok(_)) => pushes.queued += 1,
                 Ok(Err(_)) => {}
                 Err(refusal) => {
@@ -108,12 +102,7 @@ impl Deployer {
         old: Option<CommitId>,
         new: CommitId,
     ) -> Result<(), Refusal> {
-        let changed = move |state: &StateRepo| Ok(changed_by_hand(state, old.as_ref(), &new)?);
-        let Some(services) = self.with_state(changed).await? else {
-            self.inner.missed.notify_one();
-            return Ok(());
-        };
-        for service in services.into_values() {
+        for service in self.changed_by_hand(old, new).await?.into_values() {
             if let Some((files, head)) = self.missed_by(&service).await? {
                 drop(self.event(nobody()?, &files, head).await?);
             }
