@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use inkstone_deployer::OPERATOR;
 use inkstone_githost::HostedRepos;
 use inkstone_renderer::TemplateSet;
-use inkstone_secrets::{Identities, Identity, Keyring};
+use inkstone_secrets::{Identities, Identity, Keyring, PullKey};
 use inkstone_spec::KeyName;
 use inkstone_state::{Founding, Signer, StateRepo, found};
 use inkstone_store::Store;
@@ -150,6 +150,15 @@ impl DataDir {
         Ok(Keyring::open(&self.identity_file())?)
     }
 
+    /// What pull tokens are made from; made where it is missing. Tokens of an earlier one are then void.
+    pub(crate) fn pull_key(&self) -> anyhow::Result<PullKey> {
+        let path = self.pull_key_file();
+        if !path.exists() {
+            PullKey::generate()?.save(&path)?;
+        }
+        Ok(PullKey::load(&path)?)
+    }
+
     /// The state repo of a server that was started before, with its remote.
     pub(crate) fn state(&self) -> anyhow::Result<StateRepo> {
         let state = self.local_state()?;
@@ -242,6 +251,11 @@ impl DataDir {
     /// The file of the key that signs state commits.
     pub(crate) fn signing_key(&self) -> PathBuf {
         self.root.join("signing-key")
+    }
+
+    /// The file of the key that pull tokens are made from.
+    pub(crate) fn pull_key_file(&self) -> PathBuf {
+        self.root.join("pull-key")
     }
 
     /// The file of the identities that open sealed values.

@@ -135,6 +135,7 @@ async fn open(
         repos: data.repos().await?,
         builder: Builder::new(image_store(config.registry.as_ref(), data)?, server),
         keyring,
+        pull_key: data.pull_key()?,
         settings: Settings {
             public_url: public_url.to_owned(),
             region: config.region.clone(),

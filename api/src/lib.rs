@@ -1,4 +1,4 @@
-//! The HTTP surface: MCP at `/mcp`, the published schemas, health and metrics.
+//! The HTTP surface: MCP at `/mcp`, images at `/v2/`, the published schemas, health and metrics.
 //!
 //! Owns the translation between the wire and the use cases: who a request comes from, how arguments
 //! become values and results become answers, the tool catalogue that agents read, the request id, and
@@ -12,6 +12,7 @@ mod auth;
 mod config;
 mod health;
 mod identity;
+mod images;
 mod log;
 mod mcp;
 mod metrics;

@@ -4,6 +4,7 @@ use inkstone_spec::{Build, CommitId, Digest, Pack, Port, ServiceRef, UserId};
 
 use crate::error::BuildError;
 use crate::image::Documents;
+use crate::layout::Layout;
 use crate::source::SourceTree;
 use crate::static_server::StaticServer;
 use crate::static_site::Site;
@@ -67,6 +68,14 @@ impl Builder {
     /// Whether the image of a service can still be deployed.
     pub fn exists(&self, service: &ServiceRef, digest: &Digest) -> Result<bool, BuildError> {
         Ok(self.store.contains(service, digest)?)
+    }
+
+    /// The images on this machine's disk; `None` where a registry keeps them.
+    pub fn layout(&self) -> Option<&Layout> {
+        match &self.store {
+            ImageStore::Layout(layout) => Some(layout),
+            ImageStore::Registry(_) => None,
+        }
     }
 
     fn build_static(

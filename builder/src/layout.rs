@@ -64,6 +64,16 @@ impl Layout {
             .join(service.service.as_str())
     }
 
+    /// Where a blob of a service is, whether or not it is there.
+    pub(crate) fn blob_path(&self, service: &ServiceRef, digest: &Digest) -> PathBuf {
+        blobs(&self.directory(service)).join(digest.hex())
+    }
+
+    /// The images of a service.
+    pub(crate) fn index(&self, service: &ServiceRef) -> Result<Index, StoreError> {
+        read_index(&self.directory(service))
+    }
+
     pub(crate) fn stage(&self) -> Result<NamedTempFile, StoreError> {
         let staging = self.root.join(STAGING);
         NamedTempFile::new_in(&staging).map_err(|source| StoreError::disk(&staging, source))
@@ -77,7 +87,7 @@ impl Layout {
         image: Image<'_>,
     ) -> Result<(), StoreError> {
         let directory = self.directory(service);
-        let blobs = directory.join("blobs").join("sha256");
+        let blobs = blobs(&directory);
         create_directories(&blobs)?;
         // Held until the end: two builds of one service must not lose each other's listing.
         let lock = File::open(&directory).map_err(|source| StoreError::disk(&directory, source))?;
@@ -106,7 +116,7 @@ impl Layout {
         service: &ServiceRef,
         digest: &Digest,
     ) -> Result<bool, StoreError> {
-        let blobs = self.directory(service).join("blobs").join("sha256");
+        let blobs = blobs(&self.directory(service));
         let path = blobs.join(digest.hex());
         let Some(content) = read_if_present(&path)? else { return Ok(false) };
         if Digest::of(&content) != *digest {
@@ -145,6 +155,11 @@ impl Layout {
         file.write_all(content).map_err(|source| StoreError::disk(path, source))?;
         persist(file, path)
     }
+}
+
+/// The folder of a layout's blobs (image-layout.md).
+fn blobs(layout: &Path) -> PathBuf {
+    layout.join("blobs").join("sha256")
 }
 
 /// Gives a staged file its name once its bytes are on disk.

@@ -1,7 +1,8 @@
 //! From a secret to a credential, cached for a moment so that a busy key costs no database read.
 
 use crate::{Credential, now_ms};
-use inkstone_spec::{ApiKey, CredentialHash, GitToken};
+use inkstone_secrets::PullKey;
+use inkstone_spec::{ApiKey, CredentialHash, GitToken, ProjectRef, PullToken};
 use inkstone_store::{KeyRecord, Store, StoreError};
 use quick_cache::sync::Cache;
 
@@ -15,13 +16,15 @@ const TOUCH_INTERVAL_MS: i64 = 60_000;
 /// Looks credentials up.
 pub(crate) struct Authenticator {
     store: Store,
+    pull_key: PullKey,
     keys: Cache<CredentialHash, (KeyRecord, i64)>,
     touched: Cache<CredentialHash, i64>,
 }
 
 impl Authenticator {
-    pub(crate) fn new(store: Store) -> Self {
-        Self { store, keys: Cache::new(KEYS_CACHED), touched: Cache::new(KEYS_CACHED) }
+    pub(crate) fn new(store: Store, pull_key: PullKey) -> Self {
+        let (keys, touched) = (Cache::new(KEYS_CACHED), Cache::new(KEYS_CACHED));
+        Self { store, pull_key, keys, touched }
     }
 
     /// The key's record; `None` if it is unknown or revoked.
@@ -57,5 +60,23 @@ impl Authenticator {
         let Ok(token) = GitToken::parse(password) else { return Ok(None) };
         let found = self.store.find_git_token(&token.hash(), now_ms()).await?;
         Ok(found.map(|record| (Credential::GitToken(record.repo), record.created_by)))
+    }
+
+    /// What user and password of a node are: an API key, whoever the user is, the pull token of the
+    /// project that the user names, or nothing that is known.
+    pub(crate) async fn puller(
+        &self,
+        user: &str,
+        password: &str,
+    ) -> Result<Option<Credential>, StoreError> {
+        if let Ok(key) = ApiKey::parse(password) {
+            return Ok(self.key(&key).await?.map(Credential::Key));
+        }
+        let (Ok(project), Ok(token)) = (user.parse::<ProjectRef>(), PullToken::parse(password))
+        else {
+            return Ok(None);
+        };
+        let good = self.pull_key.admits(&project, &token);
+        Ok(good.then_some(Credential::PullToken(project)))
     }
 }

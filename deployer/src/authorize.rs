@@ -1,6 +1,6 @@
 //! Who may do what: one function, one table.
 
-use inkstone_spec::{RepoRef, Scope, WorkspaceName};
+use inkstone_spec::{ProjectRef, RepoRef, Scope, WorkspaceName};
 use inkstone_store::{KeyRecord, WorkspaceGrant};
 
 /// What somebody proved to have.
@@ -10,6 +10,8 @@ pub enum Credential {
     Key(KeyRecord),
     /// A git token, good for one repository.
     GitToken(RepoRef),
+    /// A pull token, good for the images of one project.
+    PullToken(ProjectRef),
 }
 
 /// What somebody wants to do.
@@ -27,6 +29,8 @@ pub enum Action {
     Fetch,
     /// Push to a source repository or the state repo.
     Push,
+    /// Pull images.
+    Pull,
     /// Change what is no tenant's: workspaces, clusters, templates.
     Administer,
 }
@@ -38,6 +42,8 @@ pub enum Object<'a> {
     Workspace(&'a WorkspaceName),
     /// A hosted source repository.
     Repo(&'a RepoRef),
+    /// The images of a project.
+    Images(&'a ProjectRef),
     /// The state repo, which holds every workspace.
     StateRepo,
 }
@@ -65,10 +71,15 @@ pub fn authorize(
             (_, Object::Repo(asked)) if asked == repo => Err(Denial::NeedsKey),
             _ => Err(Denial::Foreign),
         },
+        Credential::PullToken(project) => match (action, object) {
+            (Action::Pull, Object::Images(asked)) if asked == project => Ok(()),
+            _ => Err(Denial::Foreign),
+        },
         Credential::Key(key) => {
             let within = match object {
                 Object::Workspace(workspace) => key.workspaces.contains(workspace),
                 Object::Repo(repo) => key.workspaces.contains(&repo.workspace),
+                Object::Images(project) => key.workspaces.contains(&project.workspace),
                 Object::StateRepo => key.workspaces == WorkspaceGrant::All,
             };
             if !within {
@@ -76,7 +87,7 @@ pub fn authorize(
             }
             let needed = match (action, object) {
                 (Action::Push, Object::StateRepo) => Scope::StatePush,
-                (Action::Read | Action::Fetch, _) => Scope::Read,
+                (Action::Read | Action::Fetch | Action::Pull, _) => Scope::Read,
                 (Action::ReadEnv, _) => Scope::EnvRead,
                 (Action::Deploy | Action::Push, _) => Scope::Deploy,
                 (Action::Delete, _) => Scope::Delete,
@@ -90,7 +101,7 @@ pub fn authorize(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Action::{Administer, Delete, Deploy, Fetch, Push, Read, ReadEnv};
+    use Action::{Administer, Delete, Deploy, Fetch, Pull, Push, Read, ReadEnv};
     use std::collections::BTreeSet;
 
     fn key(scopes: &str, workspaces: &[&str]) -> Credential {
@@ -131,6 +142,10 @@ mod tests {
         let admin = key("read,state:push,admin", &["*"]);
         let pusher = key("read,state:push", &["acme"]);
         let token = Credential::GitToken(site.clone());
+        let shop = "acme/shop".parse::<ProjectRef>().unwrap();
+        let blog = "acme/blog".parse::<ProjectRef>().unwrap();
+        let images = Object::Images(&shop);
+        let puller = Credential::PullToken(shop.clone());
         let table: &[Row<'_>] = &[
             ("a reader reads", &reader, Read, workspace, Ok(())),
             ("a reader clones", &reader, Fetch, repo, Ok(())),
@@ -173,6 +188,15 @@ mod tests {
             ("a token has no workspace", &token, Read, workspace, foreign),
             ("a token deploys nothing", &token, Deploy, repo, Err(Denial::NeedsKey)),
             ("a token has no state repo", &token, Fetch, state, foreign),
+            ("a token pulls nothing", &token, Pull, images, foreign),
+            ("a reader pulls", &reader, Pull, images, Ok(())),
+            ("a deleter pulls nothing", &deleter, Pull, images, lacks(Scope::Read)),
+            ("a stranger pulls nothing", &stranger, Pull, images, foreign),
+            ("a puller pulls", &puller, Pull, images, Ok(())),
+            ("a puller keeps to its project", &puller, Pull, Object::Images(&blog), foreign),
+            ("a puller reads nothing else", &puller, Read, workspace, foreign),
+            ("a puller reads no repo", &puller, Fetch, repo, foreign),
+            ("a puller changes nothing", &puller, Deploy, images, foreign),
         ];
         for (what, credential, action, object, expected) in table {
             assert_eq!(authorize(credential, *action, *object), *expected, "{what}");

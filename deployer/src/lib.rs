@@ -17,6 +17,7 @@ mod idempotency;
 mod near;
 mod page;
 mod projects;
+mod pulls;
 mod pushes;
 mod queue;
 mod refusal;
@@ -36,11 +37,13 @@ pub use admin::{NewKeyRequest, OPERATOR, add_workspace, bootstrap_key, create_ke
 pub use authorize::{Action, Credential, Denial, Object, authorize};
 pub use caller::{Caller, in_request};
 pub use idempotency::{Call, Turn};
+pub use pulls::{ImagePart, Puller};
 pub use pushes::{GitAuthorizer, GitSink, Pusher};
 pub use refusal::Refusal;
 pub use services::{CreateService, GetService, Rollback, UpdateService};
 pub use views::*;
 
+pub use inkstone_builder::ImageFile;
 pub use inkstone_githost::Objects as StateSize;
 pub use inkstone_state::Tool;
 pub use inkstone_state::plan::Change;
@@ -51,7 +54,7 @@ pub use inkstone_store::{IdempotencyKey, KeyRecord};
 use authenticate::Authenticator;
 use inkstone_builder::Builder;
 use inkstone_githost::{HostedRepos, Limits, Objects, RepoPath, tidy};
-use inkstone_secrets::{Identities, Keyring};
+use inkstone_secrets::{Identities, Keyring, PullKey};
 use inkstone_spec::{ApiKey, Region};
 use inkstone_state::{Snapshot, StateRepo};
 use inkstone_store::Store;
@@ -73,6 +76,8 @@ pub struct Parts {
     pub builder: Builder,
     /// What opens and seals env values.
     pub keyring: Keyring,
+    /// What pull tokens are made from.
+    pub pull_key: PullKey,
     /// What an operator chose.
     pub settings: Settings,
 }
@@ -129,7 +134,7 @@ impl Deployer {
         Self {
             inner: Arc::new(Inner {
                 state: Arc::new(parts.state),
-                authenticator: Authenticator::new(parts.store.clone()),
+                authenticator: Authenticator::new(parts.store.clone(), parts.pull_key),
                 store: parts.store,
                 repos: parts.repos,
                 builder: Arc::new(parts.builder),

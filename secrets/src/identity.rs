@@ -1,12 +1,11 @@
 //! The private half: age identities, and the file that holds them.
 
+use crate::private_file::{self, ReadError};
 use age::secrecy::ExposeSecret as _;
 use inkstone_spec::Recipient;
 use std::fmt;
-use std::fs::{File, Permissions};
-use std::io::{self, Read as _, Write as _};
+use std::io;
 use std::iter;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -14,10 +13,6 @@ use zeroize::Zeroizing;
 const MAX_FILE_BYTES: usize = 64 * 1024;
 /// The most identities in one file.
 const MAX_IDENTITIES: usize = 64;
-/// The permissions of a file that only its owner reads and writes.
-const OWNER_ONLY: u32 = 0o600;
-/// The permission bits of everyone else.
-const OTHERS: u32 = 0o077;
 
 /// An age X25519 identity. `Debug` shows its recipient only; the key is wiped when dropped.
 #[derive(Clone)]
@@ -87,7 +82,8 @@ impl Identities {
     /// Reads an age identity file: one identity a line, the one in use first; empty lines and lines
     /// that start with `#` are skipped. The file must be its owner's alone (0600 or 0400).
     pub fn load(path: &Path) -> Result<Self, IdentityError> {
-        let text = read_private(path)?;
+        let text = private_file::read(path, MAX_FILE_BYTES)
+            .map_err(|problem| IdentityError::of_file(path, problem))?;
         let mut identities = Vec::new();
         for (at, line) in text.lines().enumerate() {
             let line = line.trim();
@@ -111,7 +107,7 @@ impl Identities {
     /// to disk. Never replaces a file: what an identity sealed is lost without it.
     pub fn save(&self, path: &Path) -> Result<(), IdentityError> {
         let text = self.text();
-        write_private(path, &text, false).map_err(|error| match error.kind() {
+        private_file::write(path, &text, false).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => IdentityError::Exists { path: path.into() },
             _ => IdentityError::Unwritable { path: path.into(), error },
         })
@@ -126,7 +122,7 @@ impl Identities {
             return Err(IdentityError::TooLarge { path: path.into() });
         }
         let rotated = Self::new(identity, old);
-        write_private(path, &rotated.text(), true)
+        private_file::write(path, &rotated.text(), true)
             .map_err(|error| IdentityError::Unwritable { path: path.into(), error })?;
         Ok(rotated)
     }
@@ -142,39 +138,6 @@ impl Identities {
         }
         text
     }
-}
-
-fn read_private(path: &Path) -> Result<Zeroizing<String>, IdentityError> {
-    let unreadable = |error| IdentityError::Unreadable { path: path.into(), error };
-    let file = File::open(path).map_err(unreadable)?;
-    let mode = file.metadata().map_err(unreadable)?.permissions().mode() & 0o777;
-    if mode & OTHERS != 0 {
-        return Err(IdentityError::Exposed { path: path.into(), mode });
-    }
-    // Room for all of it from the start: a buffer that grows leaves copies behind.
-    let mut text = Zeroizing::new(String::with_capacity(MAX_FILE_BYTES + 1));
-    file.take(MAX_FILE_BYTES as u64 + 1).read_to_string(&mut text).map_err(unreadable)?;
-    if text.len() > MAX_FILE_BYTES {
-        return Err(IdentityError::TooLarge { path: path.into() });
-    }
-    Ok(text)
-}
-
-/// The file appears whole or not at all, whenever the process dies.
-fn write_private(path: &Path, text: &str, replaces: bool) -> io::Result<()> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let directory = parent.unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new()
-        .permissions(Permissions::from_mode(OWNER_ONLY))
-        .tempfile_in(directory)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    if replaces {
-        file.persist(path)?;
-    } else {
-        file.persist_noclobber(path)?;
-    }
-    File::open(directory)?.sync_all()
 }
 
 /// Why an identity or its file cannot be used. Never repeats a line of the file.
@@ -238,6 +201,15 @@ pub enum IdentityError {
 }
 
 impl IdentityError {
+    fn of_file(path: &Path, problem: ReadError) -> Self {
+        let path = path.into();
+        match problem {
+            ReadError::Unreadable(error) => Self::Unreadable { path, error },
+            ReadError::Exposed(mode) => Self::Exposed { path, mode },
+            ReadError::TooLarge => Self::TooLarge { path },
+        }
+    }
+
     /// A stable code.
     pub fn code(&self) -> &'static str {
         match self {

@@ -1,7 +1,7 @@
-//! Sealed environment values: SOPS files with age (`env.sops.yaml`).
+//! Sealed environment values: SOPS files with age (`env.sops.yaml`); and the key of pull tokens.
 //!
-//! Owns the file format (parsing, printing, fingerprinting), sealing and opening, and the age
-//! identities that open. What it writes, the `sops` binary reads and edits, and the other way round;
+//! Owns the file format (parsing, printing, fingerprinting), sealing and opening, the age identities
+//! that open, and the key that the tokens of nodes are made from. What it writes, the `sops` binary reads and edits, and the other way round;
 //! a file that `sops` edited prints back byte for byte as `sops` wrote it, unless Inkstone has a value
 //! to change.
 //!
@@ -22,6 +22,8 @@ mod error;
 mod identity;
 mod keyring;
 mod parse;
+mod private_file;
+mod pull_key;
 mod seal;
 mod wrapped_key;
 
@@ -30,4 +32,5 @@ pub use error::{ParseError, SealError};
 pub use identity::{Identities, Identity, IdentityError};
 pub use inkstone_spec::Recipient;
 pub use keyring::Keyring;
+pub use pull_key::{PullKey, PullKeyError};
 pub use seal::{open, seal, seal_merged};

@@ -1,10 +1,11 @@
 //! Credentials and what they allow.
 
-use crate::Invalid;
 use crate::size::choice;
 use crate::text::is_lower_hex;
+use crate::{ImageRegistry, Invalid};
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -40,7 +41,7 @@ macro_rules! credential {
             /// What every such credential starts with.
             pub const PREFIX: &str = $prefix;
 
-            /// The credential made of these random bytes.
+            /// The credential made of these bytes, which nobody can guess.
             pub fn from_random(bytes: [u8; SECRET_BYTES]) -> Self {
                 let encode: fn([u8; SECRET_BYTES]) -> String = $encode;
                 Self(Zeroizing::new(format!("{}{}", $prefix, encode(bytes))))
@@ -86,6 +87,21 @@ credential! {
     GitToken, "git token", "mlg_", allowed: "mlg_ and 43 characters of base64url",
     encode: |bytes| URL_SAFE_NO_PAD.encode(bytes),
     check: |v| URL_SAFE_NO_PAD.decode(v).is_ok_and(|b| b.len() == SECRET_BYTES)
+}
+
+credential! {
+    /// A pull token for the images of one project: `mlp_` and 64 hex digits.
+    PullToken, "pull token", "mlp_", allowed: "mlp_ and 64 lower-case hex digits",
+    encode: hex::encode, check: |v| is_lower_hex(v, SECRET_BYTES * 2)
+}
+
+/// What a Kubernetes pull secret holds (`.dockerconfigjson`): the user and password that nodes show to
+/// one registry.
+pub fn docker_config_json(registry: &ImageRegistry, user: &str, password: &str) -> String {
+    let auth = Zeroizing::new(format!("{user}:{password}"));
+    let auth = STANDARD.encode(auth.as_bytes());
+    let entry = json!({"username": user, "password": password, "auth": auth});
+    json!({"auths": {registry.as_str(): entry}}).to_string()
 }
 
 choice! {

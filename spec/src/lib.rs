@@ -24,7 +24,9 @@ mod size;
 mod text;
 pub mod yaml;
 
-pub use credential::{ApiKey, CredentialHash, GitToken, Scope, Scopes};
+pub use credential::{
+    ApiKey, CredentialHash, GitToken, PullToken, Scope, Scopes, docker_config_json,
+};
 pub use deployment::{DeploymentStatus, Trigger};
 pub use digest::{CommitId, CommitPrefix, Digest};
 pub use env::{EnvKey, EnvValue, MAX_ENV_KEYS, MAX_ENV_VALUE_BYTES};

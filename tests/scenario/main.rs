@@ -26,6 +26,7 @@ mod held;
 mod history;
 mod holds;
 mod idempotency;
+mod images;
 mod lookalikes;
 mod main_job;
 mod operators;

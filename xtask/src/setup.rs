@@ -20,6 +20,7 @@ const PACKAGES: &[Package] = &[
     Package { name: "openssh-client", probe: &["ssh", "-V"] },
     Package { name: "python3-venv", probe: &["python3", "-c", "import ensurepip"] },
     Package { name: "runc", probe: &["runc", "--version"] },
+    Package { name: "skopeo", probe: &["skopeo", "--version"] },
     Package { name: "umoci", probe: &["umoci", "--version"] },
 ];
 

@@ -6,14 +6,16 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use inkstone_api::{ApiConfig, router};
-use inkstone_builder::{Builder, ImageStore, Layout, StaticServer};
+use inkstone_builder::{
+    BuildRequest, Builder, ImageStore, Layout, MemoryTree, Registry, StaticServer, Transport,
+};
 use inkstone_deployer::{
     Deployer, NewKeyRequest, Parts, Settings, Tool, add_workspace, bootstrap_key, create_key,
 };
 use inkstone_githost::HostedRepos;
 use inkstone_renderer::TemplateSet;
-use inkstone_secrets::{Identities, Identity, Keyring};
-use inkstone_spec::{Ingress, KeyName};
+use inkstone_secrets::{Identities, Identity, Keyring, PullKey};
+use inkstone_spec::{Build, Digest, Ingress, KeyName, Pack};
 use inkstone_state::{Founding, Signer, StateRepo, found};
 use inkstone_store::{Store, WorkspaceGrant};
 use serde_json::{Value, json};
@@ -30,6 +32,7 @@ const TOOL: Tool = Tool::new("test");
 pub(crate) struct Server {
     pub(crate) deployer: Deployer,
     pub(crate) key: String,
+    pub(crate) pull_key: PullKey,
     router: Router,
     data: TempDir,
 }
@@ -53,6 +56,21 @@ impl Server {
     }
 
     pub(crate) async fn start_with(adjust: impl FnOnce(&mut ApiConfig)) -> Self {
+        let open = |root: &Path| ImageStore::Layout(Layout::open(root.join("images")).unwrap());
+        Self::start_over(adjust, open).await
+    }
+
+    /// One that keeps its images in a registry.
+    pub(crate) async fn with_registry() -> Self {
+        let location = "registry.example.com".parse().unwrap();
+        let registry = Registry::new(location, Transport::Https, None);
+        Self::start_over(|_| {}, |_| ImageStore::Registry(registry)).await
+    }
+
+    async fn start_over(
+        adjust: impl FnOnce(&mut ApiConfig),
+        images: impl FnOnce(&Path) -> ImageStore,
+    ) -> Self {
         let data = tempfile::tempdir().unwrap();
         let root = data.path();
         let identities = Identities::new(Identity::generate().unwrap(), Vec::new());
@@ -60,13 +78,14 @@ impl Server {
         let state = state_repo(root, &identities);
         let store = Store::open(&root.join("inkstone.db")).await.unwrap();
         let key = bootstrap_key(&store).await.unwrap().unwrap().expose().to_owned();
-        let layout = Layout::open(root.join("images")).unwrap();
+        let pull_key = PullKey::generate().unwrap();
         let deployer = Deployer::new(Parts {
             state,
             store,
             repos: HostedRepos::open(root.join("repos")).await.unwrap(),
-            builder: Builder::new(ImageStore::Layout(layout), static_server(root)),
+            builder: Builder::new(images(root), static_server(root)),
             keyring: Keyring::open(&root.join("identity")).unwrap(),
+            pull_key: pull_key.clone(),
             settings: Settings {
                 public_url: PUBLIC_URL.to_owned(),
                 region: "eu-central-1".parse().unwrap(),
@@ -78,7 +97,7 @@ impl Server {
         let mut config = ApiConfig::for_public_url(PUBLIC_URL).unwrap();
         adjust(&mut config);
         let router = router(deployer.clone(), &config, Router::new());
-        Self { deployer, key, router, data }
+        Self { deployer, key, pull_key, router, data }
     }
 
     /// Another key.
@@ -100,6 +119,28 @@ impl Server {
             headers: parts.headers,
             body: String::from_utf8(body.to_vec()).unwrap(),
         }
+    }
+
+    /// The body of a good answer, whatever it is.
+    pub(crate) async fn bytes(&self, request: Request<Body>) -> Vec<u8> {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        response.into_body().collect().await.unwrap().to_bytes().to_vec()
+    }
+
+    /// Puts an image of a service where this server keeps them.
+    pub(crate) fn image(&self, service: &str) -> Digest {
+        let root = self.data.path();
+        let layout = Layout::open(root.join("images")).unwrap();
+        let builder = Builder::new(ImageStore::Layout(layout), static_server(root));
+        let request = BuildRequest {
+            service: &service.parse().unwrap(),
+            build: &Build { pack: Pack::Static, root_directory: None, publish_directory: None },
+            source: &MemoryTree::new().file("index.html", "<h1>one</h1>"),
+            commit: &"3f2c1ab9d0e4f5a6b7c8d9e0f1a2b3c4d5e6f7a8".parse().unwrap(),
+            origin: "inkstone.test/git/acme/site",
+        };
+        builder.build(&request, &mut |_| {}, &|| false).unwrap().digest
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -11,5 +11,6 @@ mod catalogue;
 mod changes;
 mod door;
 mod fixture;
+mod images;
 mod operating;
 mod tools;

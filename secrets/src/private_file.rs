@@ -1,0 +1,54 @@
+//! Files that only their owner may read.
+
+use std::fs::{File, Permissions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use zeroize::Zeroizing;
+
+/// The permissions of a file that only its owner reads and writes.
+const OWNER_ONLY: u32 = 0o600;
+/// The permission bits of everyone else.
+const OTHERS: u32 = 0o077;
+
+/// Why a private file is not read.
+#[derive(Debug)]
+pub(crate) enum ReadError {
+    /// The operating system refuses.
+    Unreadable(io::Error),
+    /// Others than its owner may read or write it: its permission bits.
+    Exposed(u32),
+    /// It has more bytes than are read.
+    TooLarge,
+}
+
+/// Reads a file that is its owner's alone and has at most `max_bytes`.
+pub(crate) fn read(path: &Path, max_bytes: usize) -> Result<Zeroizing<String>, ReadError> {
+    let file = File::open(path).map_err(ReadError::Unreadable)?;
+    let mode = file.metadata().map_err(ReadError::Unreadable)?.permissions().mode() & 0o777;
+    if mode & OTHERS != 0 {
+        return Err(ReadError::Exposed(mode));
+    }
+    // Room for all of it from the start: a buffer that grows leaves copies behind.
+    let mut text = Zeroizing::new(String::with_capacity(max_bytes + 1));
+    let limit = u64::try_from(max_bytes).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(limit).read_to_string(&mut text).map_err(ReadError::Unreadable)?;
+    if text.len() > max_bytes { Err(ReadError::TooLarge) } else { Ok(text) }
+}
+
+/// Writes a file, 0600 and synced to disk. It appears whole or not at all, whenever the process dies.
+pub(crate) fn write(path: &Path, text: &str, replaces: bool) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = parent.unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new()
+        .permissions(Permissions::from_mode(OWNER_ONLY))
+        .tempfile_in(directory)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    if replaces {
+        file.persist(path)?;
+    } else {
+        file.persist_noclobber(path)?;
+    }
+    File::open(directory)?.sync_all()
+}
