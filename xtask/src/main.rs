@@ -1,9 +1,10 @@
-//! The automation of this repository: build, test, demo, bench, soak. It owns how the pieces are
+//! The automation of this repository: build, test, demo, bench, soak, cluster. It owns how the pieces are
 //! compiled, checked and put beside each other, and which outside tools judge them. It must not know
 //! what Inkstone does: no crate of the workspace is a dependency here, so it compiles first and alone.
 
 mod bench;
 mod build;
+mod cluster;
 mod setup;
 mod static_server;
 mod step;
@@ -55,6 +56,9 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         options: Vec<String>,
     },
+    /// A real Kubernetes and a real ArgoCD on this machine, following a local `inkstone serve`.
+    #[command(subcommand)]
+    Cluster(cluster::Task),
     /// Rewrite the golden files and schemas to what the code now produces; then review the diff.
     Accept,
     /// Install what the tests need: system packages, and pinned tools under the target directory.
@@ -72,16 +76,17 @@ fn main() -> ExitCode {
 }
 
 fn run(task: &Task) -> Result<()> {
-    let workspace = Workspace::locate()?;
+    let workspace = Workspace::locate;
     match task {
-        Task::Build { release: true } => build::build(&workspace, Profile::Release),
-        Task::Build { release: false } => build::build(&workspace, Profile::Dev),
-        Task::Demo => build::demo(&workspace),
-        Task::Test { fast: true } => test::fast(&workspace),
-        Task::Test { fast: false } => test::full(&workspace),
-        Task::Bench { options } => bench::measure(&workspace, options),
-        Task::Soak { options } => bench::soak(&workspace, options),
-        Task::Accept => test::accept(&workspace),
-        Task::Setup => setup::everything(&workspace),
+        Task::Build { release: true } => build::build(&workspace()?, Profile::Release),
+        Task::Build { release: false } => build::build(&workspace()?, Profile::Dev),
+        Task::Demo => build::demo(&workspace()?),
+        Task::Test { fast: true } => test::fast(&workspace()?),
+        Task::Test { fast: false } => test::full(&workspace()?),
+        Task::Bench { options } => bench::measure(&workspace()?, options),
+        Task::Soak { options } => bench::soak(&workspace()?, options),
+        Task::Cluster(task) => cluster::run(task),
+        Task::Accept => test::accept(&workspace()?),
+        Task::Setup => setup::everything(&workspace()?),
     }
 }

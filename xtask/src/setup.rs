@@ -24,6 +24,19 @@ const PACKAGES: &[Package] = &[
     Package { name: "umoci", probe: &["umoci", "--version"] },
 ];
 
+/// What a cluster is made of, beside what comes from Go.
+const CLUSTER_PACKAGES: &[Package] = &[
+    Package { name: "conntrack", probe: &["conntrack", "--version"] },
+    Package { name: "containerd", probe: &["containerd", "--version"] },
+    Package { name: "containernetworking-plugins", probe: &["test", "-x", "/usr/lib/cni/ptp"] },
+    Package { name: "docker-registry", probe: &["docker-registry", "--version"] },
+    Package { name: "iproute2", probe: &["ip", "-Version"] },
+    Package { name: "iptables", probe: &["iptables", "--version"] },
+    Package { name: "openssl", probe: &["openssl", "version"] },
+    Package { name: "redis-server", probe: &["redis-server", "--version"] },
+    Package { name: "util-linux", probe: &["setpriv", "--version"] },
+];
+
 /// Installs everything that any task needs.
 pub(crate) fn everything(workspace: &Workspace) -> Result<()> {
     system_packages()?;
@@ -35,12 +48,20 @@ pub(crate) fn everything(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// Installs the packages of the system that are missing.
-///
+/// Installs the packages of the system that the tests need and that are missing.
+pub(crate) fn system_packages() -> Result<()> {
+    install(PACKAGES)
+}
+
+/// Installs those that a cluster needs.
+pub(crate) fn cluster_packages() -> Result<()> {
+    install(CLUSTER_PACKAGES)
+}
+
 /// # Errors
 /// It takes someone else: the message names the packages and, where there is one, the command.
-pub(crate) fn system_packages() -> Result<()> {
-    let missing = missing();
+fn install(packages: &[Package]) -> Result<()> {
+    let missing = missing(packages);
     if missing.is_empty() {
         return Ok(());
     }
@@ -60,14 +81,15 @@ pub(crate) fn system_packages() -> Result<()> {
     step::run(&format!("install {list}"), install.env("DEBIAN_FRONTEND", "noninteractive"))
 }
 
-fn missing() -> Vec<&'static str> {
+fn missing(packages: &[Package]) -> Vec<&'static str> {
     let absent = |package: &&Package| match package.probe {
         [program, arguments @ ..] => !step::succeeds(Command::new(program).args(arguments)),
         [] => false,
     };
-    PACKAGES.iter().filter(absent).map(|package| package.name).collect()
+    packages.iter().filter(absent).map(|package| package.name).collect()
 }
 
-fn is_root() -> Result<bool> {
+/// Whether this process may do anything.
+pub(crate) fn is_root() -> Result<bool> {
     Ok(step::read(Command::new("id").arg("--user"))?.trim() == "0")
 }

@@ -55,6 +55,16 @@ pub(crate) fn read(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
+/// Runs `command` out of sight, unless it fails.
+pub(crate) fn quietly(command: &mut Command) -> Result<()> {
+    let output = command.stdin(Stdio::null()).output().with_context(|| cannot_start(command))?;
+    if !output.status.success() {
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        bail!("`{}` failed ({}): {}", shell_line(command), output.status, complaint.trim_end());
+    }
+    Ok(())
+}
+
 /// Whether `command` starts and succeeds; what it prints is of no interest.
 pub(crate) fn succeeds(command: &mut Command) -> bool {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

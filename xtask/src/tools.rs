@@ -43,11 +43,7 @@ fn go_program(workspace: &Workspace, name: &str, version: &str, path: &str) -> R
     let folder = folder(workspace, &format!("{name}-{version}"));
     let program = folder.join(name);
     if !program.exists() {
-        if !step::succeeds(workspace.command("go").arg("version")) {
-            bail!(
-                "{name} is compiled from source: install Go {GO}, see https://go.dev/doc/install"
-            );
-        }
+        need_go(workspace, name)?;
         let mut go = workspace.command("go");
         go.args(["install", "-trimpath", "-ldflags=-s -w"])
             .arg(format!("{path}@v{version}"))
@@ -56,6 +52,15 @@ fn go_program(workspace: &Workspace, name: &str, version: &str, path: &str) -> R
         step::run(&format!("install {name} {version}"), &mut go)?;
     }
     Ok(program)
+}
+
+/// # Errors
+/// There is no Go, which compiles `name`.
+pub(crate) fn need_go(workspace: &Workspace, name: &str) -> Result<()> {
+    if !step::succeeds(workspace.command("go").arg("version")) {
+        bail!("{name} is compiled from source: install Go {GO}, see https://go.dev/doc/install");
+    }
+    Ok(())
 }
 
 /// A Python that has the official MCP client.
@@ -105,6 +110,7 @@ fn cargo_tool(workspace: &Workspace, name: &str, version: &str) -> Result<PathBu
     Ok(program)
 }
 
-fn folder(workspace: &Workspace, name: &str) -> PathBuf {
+/// Where a tool of that name is kept.
+pub(crate) fn folder(workspace: &Workspace, name: &str) -> PathBuf {
     workspace.target().join("tools").join(name)
 }

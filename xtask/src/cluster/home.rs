@@ -1,0 +1,147 @@
+//! The cluster's directory: which file of it is what, and who holds it.
+
+use std::ffi::OsString;
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use rustix::process::Pid;
+
+use crate::workspace::Workspace;
+
+/// `cluster/` of the target directory. Everything that the cluster keeps outside its namespaces is in
+/// it; what need not be seen from outside is in memory and gone with them.
+#[derive(Clone)]
+pub(crate) struct Home {
+    root: PathBuf,
+}
+
+impl From<OsString> for Home {
+    fn from(root: OsString) -> Self {
+        Self { root: root.into() }
+    }
+}
+
+impl Home {
+    pub(crate) fn of(workspace: &Workspace) -> Self {
+        Self { root: workspace.target().join("cluster") }
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What reaches the API server, from outside through the forwarded port as well as from inside.
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
+        self.root.join("kubeconfig")
+    }
+
+    /// The API key with every scope that `inkstone serve` made.
+    pub(crate) fn key(&self) -> PathBuf {
+        self.root.join("key")
+    }
+
+    /// The data directory of `inkstone serve`.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.root.join("data")
+    }
+
+    /// Certificates and keys.
+    pub(crate) fn certificates(&self) -> PathBuf {
+        self.root.join("certificates")
+    }
+
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.root.join("logs")
+    }
+
+    pub(crate) fn log(&self, name: &str) -> PathBuf {
+        self.logs().join(format!("{name}.log"))
+    }
+
+    /// What the start has to say, line by line.
+    pub(crate) fn progress(&self) -> PathBuf {
+        self.log("cluster")
+    }
+
+    /// There once everything is ready.
+    pub(crate) fn ready(&self) -> PathBuf {
+        self.root.join("ready")
+    }
+
+    /// There while component `name` is to stand still.
+    pub(crate) fn stopped(&self, name: &str) -> PathBuf {
+        self.root.join("stopped").join(name)
+    }
+
+    /// In one word, how component `name` is.
+    pub(crate) fn state(&self, name: &str) -> PathBuf {
+        self.states().join(name)
+    }
+
+    /// Commands that a person finds inside.
+    pub(crate) fn commands(&self) -> PathBuf {
+        self.root.join("bin")
+    }
+
+    /// Where those words are.
+    pub(crate) fn states(&self) -> PathBuf {
+        self.root.join("states")
+    }
+
+    /// Makes the folders that others write to.
+    pub(crate) fn make(&self) -> Result<()> {
+        for folder in ["bin", "certificates", "logs", "stopped", "states"] {
+            fs::create_dir_all(self.root.join(folder))?;
+        }
+        Ok(())
+    }
+
+    /// The name of the cgroup that every pod is below, one for each directory.
+    pub(crate) fn cgroup(&self) -> String {
+        format!("inkstone{}", self.root.display().to_string().replace('/', "-"))
+    }
+
+    /// Takes the directory for as long as the returned file is open, in the name of this process.
+    pub(crate) fn hold(&self) -> Result<File> {
+        let lock = File::options().create(true).append(true).open(self.lock())?;
+        if lock.try_lock().is_err() {
+            bail!("another cluster is up in {}", self.root.display());
+        }
+        fs::write(self.lock(), std::process::id().to_string())?;
+        Ok(lock)
+    }
+
+    /// Whether a keeper holds the directory.
+    pub(crate) fn is_held(&self) -> Result<bool> {
+        let Ok(lock) = File::open(self.lock()) else { return Ok(false) };
+        match lock.try_lock() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(error.into()),
+        }
+    }
+
+    /// The process that holds the directory.
+    pub(crate) fn keeper(&self) -> Result<Pid> {
+        let text = fs::read_to_string(self.lock())?;
+        let pid = text.trim().parse().ok().and_then(Pid::from_raw);
+        pid.with_context(|| format!("{} names no process", self.lock().display()))
+    }
+
+    fn lock(&self) -> PathBuf {
+        self.root.join("lock")
+    }
+
+    /// Names the namespaces: a process that has them, and how the kernel calls its network.
+    pub(crate) fn name_namespaces(&self, process: u32, network: &str) -> Result<()> {
+        Ok(fs::write(self.root.join("namespaces"), format!("{process} {network}"))?)
+    }
+
+    /// What [`Home::name_namespaces`] was given.
+    pub(crate) fn namespaces(&self) -> Option<(u32, String)> {
+        let text = fs::read_to_string(self.root.join("namespaces")).ok()?;
+        let (process, network) = text.split_once(' ')?;
+        Some((process.parse().ok()?, network.to_owned()))
+    }
+}
