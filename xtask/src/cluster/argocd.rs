@@ -2,6 +2,7 @@
 
 use std::env;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::Result;
 
@@ -13,6 +14,9 @@ use crate::step;
 
 /// What ArgoCD adds to Kubernetes.
 const KINDS: [&str; 3] = ["applications", "applicationsets", "appprojects"];
+
+/// How long the API server may take to learn them.
+const TAKEN: Duration = Duration::from_secs(30);
 
 /// Keeps what ArgoCD can compute again.
 pub(crate) fn redis(inside: &Inside) -> Component {
@@ -71,8 +75,9 @@ pub(crate) fn install(inside: &Inside) -> Result<()> {
         inside.apply(["-n", "argocd", "-k", &manifests.display().to_string()])?;
     }
     // A server that finds its own kind missing tries again only after ten seconds.
-    let mut established = inside.kubectl(["wait", "--for=condition=Established", "--timeout=30s"]);
-    step::quietly(established.args(KINDS.map(|kind| format!("crd/{kind}.argoproj.io"))))?;
+    let mut established = inside.kubectl(["wait", "--for=condition=Established", "--timeout=5s"]);
+    established.args(KINDS.map(|kind| format!("crd/{kind}.argoproj.io")));
+    wait::until("ArgoCD's kinds", TAKEN, || Ok(step::succeeds(&mut established)))?;
     let secret = r#"{"stringData": {"server.secretkey": "of-a-cluster-of-this-machine"}}"#;
     step::quietly(&mut inside.kubectl([
         "patch",

@@ -6,6 +6,9 @@ use super::inside::Inside;
 use super::namespace::{MEMORY, NODE, PODS, SERVICES, local};
 use super::wait;
 
+/// Where the API server listens; also in the kubeconfig.
+pub(crate) const API: u16 = 6443;
+
 /// Keeps every object.
 pub(crate) fn etcd(inside: &Inside) -> Component {
     let mut command = inside.program(inside.programs.join("etcd"));
@@ -33,7 +36,7 @@ pub(crate) fn api_server(inside: &Inside, certificates: &Certificates) -> Compon
     command.arg("--feature-gates=MutatingAdmissionPolicy=true");
     command.arg("--runtime-config=admissionregistration.k8s.io/v1beta1=true");
     let ready = wait::command(inside.kubectl(["get", "--raw", "/readyz"]));
-    Component::new("kube-apiserver", local(6443), command, ready)
+    Component::new("kube-apiserver", local(API), command, ready)
 }
 
 /// Makes pods of deployments, and the like.

@@ -41,6 +41,11 @@ impl Home {
         self.root.join("key")
     }
 
+    /// What `inkstone serve` signs its word to ArgoCD by.
+    pub(crate) fn webhook_secret(&self) -> PathBuf {
+        self.root.join("webhook-secret")
+    }
+
     /// The data directory of `inkstone serve`.
     pub(crate) fn data(&self) -> PathBuf {
         self.root.join("data")
@@ -49,6 +54,11 @@ impl Home {
     /// Certificates and keys.
     pub(crate) fn certificates(&self) -> PathBuf {
         self.root.join("certificates")
+    }
+
+    /// What ArgoCD was given, with the values of this cluster.
+    pub(crate) fn argocd(&self) -> PathBuf {
+        self.root.join("argocd")
     }
 
     pub(crate) fn logs(&self) -> PathBuf {
@@ -91,7 +101,7 @@ impl Home {
 
     /// Makes the folders that others write to.
     pub(crate) fn make(&self) -> Result<()> {
-        for folder in ["bin", "certificates", "logs", "stopped", "states"] {
+        for folder in ["argocd", "bin", "certificates", "logs", "stopped", "states"] {
             fs::create_dir_all(self.root.join(folder))?;
         }
         Ok(())

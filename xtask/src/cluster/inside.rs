@@ -25,6 +25,9 @@ pub(crate) struct Inside {
     /// The product.
     #[arg(long)]
     pub(crate) inkstone: PathBuf,
+    /// What a user gives their ArgoCD.
+    #[arg(long)]
+    pub(crate) argocd: PathBuf,
     /// Use no port of the machine.
     #[arg(long)]
     pub(crate) isolated: bool,
@@ -35,6 +38,7 @@ impl Inside {
     pub(crate) fn pass_on(&self, command: &mut Command) {
         command.arg("--home").arg(self.home.root()).arg("--files").arg(&self.files);
         command.arg("--programs").arg(&self.programs).arg("--inkstone").arg(&self.inkstone);
+        command.arg("--argocd").arg(&self.argocd);
         command.args(self.isolated.then_some("--isolated"));
     }
 

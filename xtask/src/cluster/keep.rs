@@ -3,24 +3,21 @@
 
 use std::env;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use super::control_plane::API;
 use super::inside::Inside;
-use super::namespace::{local, node};
+use super::namespace::local;
 use super::product::{INGRESS, SERVE};
 use super::wait;
 
-/// Which port of the machine leads to `inkstone serve`.
-pub(crate) const SERVE_PORT: u16 = 8787;
-/// Which one to the ingress controller.
-pub(crate) const INGRESS_PORT: u16 = 8080;
-/// Which one to the API server; also in the kubeconfig.
-pub(crate) const API_PORT: u16 = 6443;
+/// The ports of the machine that lead to the same ones inside.
+const PORTS: [u16; 3] = [SERVE, INGRESS, API];
 
 /// How long the kernel may take to make namespaces.
 const NAMESPACES: Duration = Duration::from_secs(10);
@@ -52,20 +49,18 @@ pub(crate) fn keep(inside: &Inside) -> Result<()> {
     bail!("the cluster ended ({status})")
 }
 
-/// Listens on the machine's ports, and says where each leads.
+/// Listens on the machine's ports.
 fn listeners() -> Result<Vec<(TcpListener, SocketAddr)>> {
-    let ports =
-        [(SERVE_PORT, node(SERVE)), (INGRESS_PORT, node(INGRESS)), (API_PORT, local(API_PORT))];
-    let listen = |(port, to)| {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).with_context(|| {
+    let listen = |port| {
+        let listener = TcpListener::bind(local(port)).with_context(|| {
             format!(
                 "port {port} of this machine is taken: free it, or `cargo xtask cluster up --isolated` \
                  and reach the cluster by `cargo xtask cluster exec`"
             )
         })?;
-        Ok((listener, to))
+        Ok((listener, local(port)))
     };
-    ports.into_iter().map(listen).collect()
+    PORTS.into_iter().map(listen).collect()
 }
 
 /// `program`, which the kernel kills when this process is gone.

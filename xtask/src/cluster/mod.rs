@@ -7,6 +7,7 @@ mod component;
 mod control_plane;
 mod down;
 mod enter;
+mod follow;
 mod forward;
 mod home;
 mod inside;

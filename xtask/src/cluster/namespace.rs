@@ -32,11 +32,6 @@ const TUNABLES: &[(&str, &str)] = &[
     ("kernel/keys/root_maxbytes", "25000000"),
 ];
 
-/// An address of the node.
-pub(crate) fn node(port: u16) -> SocketAddr {
-    SocketAddr::new(NODE, port)
-}
-
 /// An address that only the node itself reaches.
 pub(crate) fn local(port: u16) -> SocketAddr {
     SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)

@@ -2,22 +2,30 @@
 
 use super::component::Component;
 use super::inside::Inside;
-use super::namespace::{NODE, local, node};
+use super::namespace::{NODE, local};
 use super::wait;
 
-/// `inkstone serve`.
+/// Where `inkstone serve` listens.
 pub(crate) const SERVE: u16 = 8787;
-/// The ingress controller.
-pub(crate) const INGRESS: u16 = 80;
+/// Where the ingress controller does.
+pub(crate) const INGRESS: u16 = 8080;
+/// Where the registry does.
+const REGISTRY: u16 = 5000;
+
+/// Where Inkstone is: the same for people outside, through the forwarded port, as for everybody inside, whom
+/// it also serves images.
+pub(crate) fn url() -> String {
+    format!("http://{}", local(SERVE))
+}
 
 /// What the cluster is for.
 pub(crate) fn serve(inside: &Inside) -> Component {
     let mut command = inside.program(&inside.inkstone);
     command.arg("serve").arg("--data").arg(inside.home.data());
     command.arg("--bootstrap-key-file").arg(inside.home.key());
-    command.args(["--listen", &format!("0.0.0.0:{SERVE}"), "--apps-domain", "apps.localhost"]);
-    command.arg("--public-url").arg(format!("http://{NODE}:{SERVE}"));
-    Component::new("serve", node(SERVE), command, wait::http(node(SERVE), "/readyz"))
+    command.args(["--listen", &local(SERVE).to_string(), "--apps-domain", "apps.localhost"]);
+    command.arg("--public-url").arg(url());
+    Component::new("serve", local(SERVE), command, wait::http(local(SERVE), "/readyz"))
 }
 
 /// Leads a host's visitors to its Service.
@@ -27,16 +35,18 @@ pub(crate) fn traefik(inside: &Inside) -> Component {
         "--providers.kubernetesingress",
         "--providers.kubernetesingress.ingressclass=traefik",
     ]);
-    command.arg(format!("--entrypoints.web.address={}", node(INGRESS)));
+    // An Ingress without an address is not ready to ArgoCD.
+    command.arg(format!("--providers.kubernetesingress.ingressendpoint.ip={NODE}"));
+    command.arg(format!("--entrypoints.web.address={}", local(INGRESS)));
     command.arg("--entrypoints.ping.address=127.0.0.1:8888");
     command.args(["--ping", "--ping.entrypoint=ping"]);
     command.args(["--global.checknewversion=false", "--global.sendanonymoususage=false"]);
-    Component::new("traefik", node(INGRESS), command, wait::http(local(8888), "/ping"))
+    Component::new("traefik", local(INGRESS), command, wait::http(local(8888), "/ping"))
 }
 
 /// Has the images that nobody builds here.
 pub(crate) fn registry(inside: &Inside) -> Component {
     let mut command = inside.program("docker-registry");
     command.args(["serve", "/run/inkstone/files/registry.yaml"]);
-    Component::new("docker-registry", node(5000), command, wait::http(node(5000), "/v2/"))
+    Component::new("docker-registry", local(REGISTRY), command, wait::http(local(REGISTRY), "/v2/"))
 }

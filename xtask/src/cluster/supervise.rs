@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::component::{Component, News};
+use super::control_plane::API;
 use super::inside::Inside;
-use super::keep::{API_PORT, INGRESS_PORT, SERVE_PORT};
-use super::{argocd, certificates, control_plane, namespace, node, product};
+use super::product::{INGRESS, SERVE};
+use super::{argocd, certificates, control_plane, follow, namespace, node, product};
 use crate::step;
 
 /// How long components that are started together may take until all of them are ready.
@@ -22,6 +23,7 @@ pub(crate) fn supervise(inside: &Inside) -> Result<()> {
     let start = Instant::now();
     namespace::prepare(inside).context("cannot make mounts and network")?;
     let certificates = certificates::make(&inside.home)?;
+    follow::make_webhook_secret(&inside.home)?;
     let mut crew = Crew::new(inside);
     crew.start(vec![
         control_plane::etcd(inside),
@@ -38,10 +40,12 @@ pub(crate) fn supervise(inside: &Inside) -> Result<()> {
     crew.add(control_plane::proxy(inside));
     step::timed("objects", || {
         inside.apply(["-f", "/run/inkstone/files/objects.yaml"])?;
-        argocd::install(inside)
+        argocd::install(inside)?;
+        follow::follow(inside)
     })?;
     crew.add(product::traefik(inside));
     crew.start(argocd::servers(inside)?)?;
+    step::timed("ArgoCD follows the state repo", || follow::wait(inside))?;
     fs::write(inside.home.ready(), crew.table(start.elapsed()))?;
     crew.stay()
 }
@@ -98,8 +102,8 @@ impl<'a> Crew<'a> {
             "none: started with --isolated".to_owned()
         } else {
             format!(
-                "http://127.0.0.1:{SERVE_PORT} is Inkstone, http://HOST:{INGRESS_PORT} every service, \
-                 https://127.0.0.1:{API_PORT} Kubernetes"
+                "http://127.0.0.1:{SERVE} is Inkstone, http://HOST:{INGRESS} every service, \
+                 https://127.0.0.1:{API} Kubernetes"
             )
         };
         format!(

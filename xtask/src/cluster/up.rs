@@ -20,6 +20,8 @@ use crate::{setup, step};
 
 /// The configuration of the servers, from the root of the workspace.
 const FILES: &str = "tests/e2e/cluster";
+/// What a user gives their ArgoCD, from there.
+const ARGOCD: &str = "argocd";
 
 /// Starts the cluster, unless it is up, and returns when everything is ready.
 pub(crate) fn up(workspace: &Workspace, isolated: bool) -> Result<()> {
@@ -38,6 +40,7 @@ pub(crate) fn up(workspace: &Workspace, isolated: bool) -> Result<()> {
             files: workspace.root().join(FILES),
             programs,
             inkstone: workspace.target().join(Profile::Dev.folder()).join("inkstone"),
+            argocd: workspace.root().join(ARGOCD),
             isolated,
         };
         start(&inside)?;

@@ -1,0 +1,76 @@
+//! Has ArgoCD follow the state repo of this cluster's Inkstone, with the files that a user would apply and
+//! the values that they would set.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use super::home::Home;
+use super::inside::Inside;
+use super::{product, wait};
+use crate::step;
+
+/// Where `argocd/` says that Inkstone is.
+const EXAMPLE: &str = "https://inkstone.example.com";
+/// How long ArgoCD may take from its own start to the first namespace.
+const FIRST_SYNC: Duration = Duration::from_mins(1);
+
+/// Does what `argocd/README.md` says.
+pub(crate) fn follow(inside: &Inside) -> Result<()> {
+    let secrets = inside.argocd.join("secrets");
+    let key = [("password: KEY", format!("password: {}", reader(inside)?))];
+    let repository = filled(inside, &secrets.join("repository.yaml"), &key)?;
+    let shared = fs::read_to_string(inside.home.webhook_secret())?;
+    let secret = [("secret: SECRET", format!("secret: {shared}"))];
+    let webhook = filled(inside, &secrets.join("webhook.yaml"), &secret)?;
+    inside.apply(["-f", &repository.display().to_string()])?;
+    let mut patch = inside.kubectl(["patch", "secret/argocd-secret", "-n", "argocd"]);
+    step::quietly(patch.arg("--patch-file").arg(webhook))?;
+    for entry in fs::read_dir(&inside.argocd)? {
+        let file = entry?.path();
+        if file.extension().is_some_and(|extension| extension == "yaml") {
+            let file = filled(inside, &file, &[])?;
+            inside.apply(["-f", &file.display().to_string()])?;
+        }
+    }
+    Ok(())
+}
+
+/// Waits until ArgoCD brought the first project.
+pub(crate) fn wait(inside: &Inside) -> Result<()> {
+    let mut namespace = inside.kubectl(["get", "namespace/dp-main-default"]);
+    wait::until("the namespace of project main/default", FIRST_SYNC, || {
+        Ok(step::succeeds(&mut namespace))
+    })
+}
+
+/// Makes what Inkstone signs its word to ArgoCD by.
+pub(crate) fn make_webhook_secret(home: &Home) -> Result<()> {
+    let secret = step::read(Command::new("openssl").args(["rand", "-hex", "32"]))?;
+    Ok(fs::write(home.webhook_secret(), secret.trim_end())?)
+}
+
+/// A copy of `file` with the values of this cluster.
+fn filled(inside: &Inside, file: &Path, values: &[(&str, String)]) -> Result<PathBuf> {
+    let mut text = fs::read_to_string(file)?.replace(EXAMPLE, &product::url());
+    for (name, value) in values {
+        text = text.replace(name, value);
+    }
+    let copy = inside.home.argocd().join(file.file_name().context("a file without a name")?);
+    fs::write(&copy, text)?;
+    Ok(copy)
+}
+
+/// A key that may read and nothing else.
+fn reader(inside: &Inside) -> Result<String> {
+    let mut create = inside.program(&inside.inkstone);
+    create.args(["key", "create", "argocd", "--scopes", "read", "--all-workspaces", "--json"]);
+    let made: Value =
+        serde_json::from_str(&step::read(create.arg("--data").arg(inside.home.data()))?)?;
+    let key = made.get("key").and_then(Value::as_str);
+    key.map(str::to_owned).context("`inkstone key create --json` printed no key")
+}
