@@ -5,6 +5,9 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
+/// How many levels of an answer are described: what is below shows when it is there.
+const DEPTH: usize = 1;
+
 /// The schema of what `T` serialises to, without definitions to look up.
 pub(crate) fn schema<T: JsonSchema>() -> JsonObject {
     let settings = SchemaSettings::draft2020_12().for_serialize().with(|settings| {
@@ -12,7 +15,7 @@ pub(crate) fn schema<T: JsonSchema>() -> JsonObject {
         settings.meta_schema = None;
     });
     let mut value = settings.into_generator().into_root_schema_for::<T>().to_value();
-    slim(&mut value);
+    slim(&mut value, DEPTH);
     match value {
         Value::Object(schema) => schema,
         _ => JsonObject::new(),
@@ -20,8 +23,8 @@ pub(crate) fn schema<T: JsonSchema>() -> JsonObject {
 }
 
 /// Drops what says little: titles, number formats, the `null` of fields that are left out when they have
-/// no value, and which fields are always there.
-fn slim(value: &mut Value) {
+/// no value, which fields are always there, and what lies deeper than `depth` levels.
+fn slim(value: &mut Value, depth: usize) {
     let Value::Object(schema) = value else { return };
     for noise in ["title", "format", "minimum", "maximum", "description", "required"] {
         schema.remove(noise);
@@ -39,10 +42,13 @@ fn slim(value: &mut Value) {
             schema.extend(only);
         }
     }
+    if depth == 0 {
+        schema.remove("properties");
+    }
     let parts = schema.get_mut("properties").and_then(Value::as_object_mut);
     let parts = parts.into_iter().flat_map(|properties| properties.values_mut());
-    parts.for_each(slim);
+    parts.for_each(|part| slim(part, depth - 1));
     if let Some(items) = schema.get_mut("items") {
-        slim(items);
+        slim(items, depth);
     }
 }

@@ -76,7 +76,8 @@ async fn every_answer_is_as_its_schema_says() {
     call("delete_service", json!({"name": "site", "project": "shop"})).await;
 }
 
-/// The value has what the schema requires, nothing that it does not name, and the types that it says.
+/// The value has what the schema requires, nothing that it does not name, and the types that it says, as
+/// deep as the schema goes.
 fn conforms(value: &Value, schema: &Value, at: &str) {
     let found = match value {
         Value::Null => "null",
@@ -93,8 +94,9 @@ fn conforms(value: &Value, schema: &Value, at: &str) {
     for (at_index, item) in value.as_array().into_iter().flatten().enumerate() {
         conforms(item, &schema["items"], &format!("{at}[{at_index}]"));
     }
+    let Some(properties) = schema.get("properties") else { return };
     for (name, field) in value.as_object().into_iter().flatten() {
-        conforms(field, &schema["properties"][name], &format!("{at}.{name}"));
+        conforms(field, &properties[name], &format!("{at}.{name}"));
     }
 }
 
