@@ -3,6 +3,7 @@
 use anyhow::{Context as _, bail};
 use clap::Args;
 use inkstone_api::DEFAULT_CALLS_PER_SECOND;
+use inkstone_cluster::Access;
 use inkstone_spec::{Hostname, ImageRegistry, KubernetesName, Region};
 use inkstone_state::remote::{RemoteConfig, RemoteUrl};
 use serde::Deserialize;
@@ -18,6 +19,7 @@ const DEFAULT_REGION: &str = "eu-central-1";
 const DEFAULT_APPS_DOMAIN: &str = "apps.localhost";
 const DEFAULT_INGRESS: &str = "traefik";
 const DEFAULT_INGRESS_NAMESPACE: &str = "kube-system";
+const DEFAULT_ARGOCD_NAMESPACE: &str = "argocd";
 const DEFAULT_WORKERS: usize = 2;
 const DEFAULT_WORKSPACE_CAP: u32 = 4;
 /// How many pushes a minute github.com takes for one repository, as its documentation says.
@@ -83,6 +85,18 @@ serve_options! {
     state_remote_credentials: PathBuf, "INKSTONE_STATE_REMOTE_CREDENTIALS", "FILE";
     /// How many pushes a minute it takes; 0: no limit. [default: 6 at github.com, else 0]
     state_remote_pushes_per_minute: u32, "INKSTONE_STATE_REMOTE_PUSHES_PER_MINUTE", "N";
+    /// The cluster to watch and to put Secrets into: a kubeconfig file, or `in-cluster`. [default: none]
+    kubeconfig: String, "INKSTONE_KUBECONFIG", "FILE";
+    /// Whether this server puts Secrets into the cluster; without, `inkstone reconcile` does. [default: true]
+    reconcile: bool, "INKSTONE_RECONCILE", "BOOL";
+    /// The namespace of ArgoCD's applications. [default: argocd]
+    argocd_namespace: KubernetesName, "INKSTONE_ARGOCD_NAMESPACE", "NAMESPACE";
+    /// The webhooks of ArgoCD: its API server and its applicationset controller, a comma between them.
+    argocd_webhooks: String, "INKSTONE_ARGOCD_WEBHOOKS", "URL,URL";
+    /// A file with the secret of these webhooks, webhook.github.secret in argocd-secret.
+    argocd_webhook_secret_file: PathBuf, "INKSTONE_ARGOCD_WEBHOOK_SECRET_FILE", "FILE";
+    /// The URL by which ArgoCD knows the state repo. [default: where it is kept]
+    argocd_repo_url: String, "INKSTONE_ARGOCD_REPO_URL", "URL";
     /// First start only: the region. [default: eu-central-1]
     region: Region, "INKSTONE_REGION", "REGION";
     /// First start only: the domain below which services get their hosts. [default: apps.localhost]
@@ -141,11 +155,29 @@ pub(crate) struct ServeConfig {
     pub(crate) calls_per_second: u32,
     pub(crate) registry: Option<RegistryConfig>,
     pub(crate) state_remote: Option<RemoteConfig>,
+    pub(crate) cluster: Option<ClusterConfig>,
+    pub(crate) webhooks: Option<WebhookConfig>,
     pub(crate) region: Region,
     pub(crate) apps_domain: Hostname,
     pub(crate) ingress_class: KubernetesName,
     pub(crate) ingress_namespace: KubernetesName,
     pub(crate) log_json: bool,
+}
+
+/// The cluster that is watched.
+#[derive(Clone, Debug)]
+pub(crate) struct ClusterConfig {
+    pub(crate) access: Access,
+    pub(crate) reconcile: bool,
+    pub(crate) argocd_namespace: KubernetesName,
+}
+
+/// Whom to tell of pushes.
+#[derive(Clone, Debug)]
+pub(crate) struct WebhookConfig {
+    pub(crate) urls: Vec<String>,
+    pub(crate) secret_file: PathBuf,
+    pub(crate) repo_url: Option<String>,
 }
 
 /// A registry to push images to.
@@ -194,6 +226,30 @@ impl ServeOptions {
             }
             None => bail!("--state-remote-… options need --state-remote: give it, or drop them"),
         };
+        let cluster = match all.kubeconfig {
+            Some(access) => Some(ClusterConfig {
+                access: access.parse()?,
+                reconcile: all.reconcile.unwrap_or(true),
+                argocd_namespace: all
+                    .argocd_namespace
+                    .map_or_else(|| DEFAULT_ARGOCD_NAMESPACE.parse(), Ok)?,
+            }),
+            None if all.reconcile.is_none() && all.argocd_namespace.is_none() => None,
+            None => {
+                bail!("--reconcile and --argocd-namespace need --kubeconfig: give it, or drop them")
+            }
+        };
+        let webhooks = match (all.argocd_webhooks, all.argocd_webhook_secret_file) {
+            (Some(urls), Some(secret_file)) => Some(WebhookConfig {
+                urls: urls.split(',').map(|url| url.trim().to_owned()).collect(),
+                secret_file,
+                repo_url: all.argocd_repo_url,
+            }),
+            (None, None) if all.argocd_repo_url.is_none() => None,
+            _ => bail!(
+                "--argocd-webhooks and --argocd-webhook-secret-file go together: give both or none"
+            ),
+        };
         let public_url = all.public_url.as_deref().map(public_url).transpose()?;
         let workers = all.workers.unwrap_or(DEFAULT_WORKERS);
         let workspace_cap = all.workspace_cap.unwrap_or(DEFAULT_WORKSPACE_CAP);
@@ -211,6 +267,8 @@ impl ServeOptions {
             calls_per_second: all.calls_per_second.unwrap_or(DEFAULT_CALLS_PER_SECOND),
             registry,
             state_remote,
+            cluster,
+            webhooks,
             region: all.region.map_or_else(|| DEFAULT_REGION.parse(), Ok)?,
             apps_domain: all.apps_domain.map_or_else(|| DEFAULT_APPS_DOMAIN.parse(), Ok)?,
             ingress_class: all.ingress_class.map_or_else(|| DEFAULT_INGRESS.parse(), Ok)?,

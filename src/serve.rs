@@ -1,7 +1,10 @@
 //! `inkstone serve`: the whole product in one process.
 
+mod announce;
+mod cluster;
 mod first_run;
 mod listener;
+mod live;
 mod settle;
 
 use crate::cli::ServeArgs;
@@ -9,12 +12,15 @@ use crate::data_dir::{DataDir, template_set};
 use crate::options::{RegistryConfig, ServeConfig};
 use crate::{Verdict, logging};
 use anyhow::{Context as _, bail};
+use cluster::Followers;
 use first_run::Start;
 use inkstone_api::ApiConfig;
 use inkstone_builder::{
     Builder, Credentials, ImageStore, Layout, Registry, StaticServer, Transport,
 };
-use inkstone_deployer::{Deployer, GitAuthorizer, GitSink, Parts, Settings, bootstrap_key};
+use inkstone_deployer::{
+    Connected, Deployer, GitAuthorizer, GitSink, Parts, Settings, bootstrap_key,
+};
 use inkstone_githost::Limits;
 use inkstone_spec::{ImageRegistry, Ingress};
 use inkstone_state::{Founding, StateRepo};
@@ -47,7 +53,9 @@ pub(crate) async fn serve(args: ServeArgs) -> anyhow::Result<Verdict> {
         ..ApiConfig::for_public_url(&public_url)?
     };
 
-    let (deployer, start, unsettled) = open(&config, &data, &public_url, server).await?;
+    let followers = Followers::new(&config, &data, &public_url).await?;
+    let (deployer, start, unsettled) =
+        open(&config, &data, &public_url, server, followers.connected.clone()).await?;
     let git = inkstone_githost::router(
         GitAuthorizer(deployer.clone()),
         GitSink(deployer.clone()),
@@ -61,6 +69,15 @@ pub(crate) async fn serve(args: ServeArgs) -> anyhow::Result<Verdict> {
         async move { deployer.work(stop).await }
     });
     let housekeeping = tokio::spawn(keep_house(deployer.clone(), unsettled, stop.clone()));
+    let following = tokio::spawn({
+        let (deployer, stop) = (deployer.clone(), stop.clone());
+        async move {
+            tokio::select! {
+                () = followers.follow(&deployer) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    });
     // Before anybody is told that the server is there, and so may stop it.
     let asked_to_stop = stop_signal()?;
     let remote = deployer.state().remote().map(|remote| remote.config().url.to_string());
@@ -85,6 +102,7 @@ pub(crate) async fn serve(args: ServeArgs) -> anyhow::Result<Verdict> {
     stop.cancel();
     workers.await?;
     housekeeping.await?;
+    following.await?;
     deployer.store().close().await;
     Ok(Verdict::Good)
 }
@@ -95,6 +113,7 @@ async fn open(
     data: &DataDir,
     public_url: &str,
     server: StaticServer,
+    cluster: Option<Connected>,
 ) -> anyhow::Result<(Deployer, Start, Option<Settling>)> {
     let set = template_set(config.templates.as_deref())?;
     if let Some(remote) = &config.state_remote {
@@ -136,6 +155,7 @@ async fn open(
         builder: Builder::new(image_store(config.registry.as_ref(), data)?, server),
         keyring,
         pull_key: data.pull_key()?,
+        cluster,
         settings: Settings {
             public_url: public_url.to_owned(),
             region: config.region.clone(),

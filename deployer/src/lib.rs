@@ -25,6 +25,7 @@ mod remarks;
 mod remote;
 mod repos;
 mod resume;
+mod runtime;
 mod services;
 mod source;
 mod tries;
@@ -40,6 +41,7 @@ pub use idempotency::{Call, Turn};
 pub use pulls::{ImagePart, Puller};
 pub use pushes::{GitAuthorizer, GitSink, Pusher};
 pub use refusal::Refusal;
+pub use runtime::Connected;
 pub use services::{CreateService, GetService, Rollback, UpdateService};
 pub use views::*;
 
@@ -78,6 +80,8 @@ pub struct Parts {
     pub keyring: Keyring,
     /// What pull tokens are made from.
     pub pull_key: PullKey,
+    /// The cluster that is watched, if one is.
+    pub cluster: Option<Connected>,
     /// What an operator chose.
     pub settings: Settings,
 }
@@ -109,6 +113,7 @@ struct Inner {
     repos: HostedRepos,
     builder: Arc<Builder>,
     keyring: Keyring,
+    cluster: Option<Connected>,
     settings: Settings,
     authenticator: Authenticator,
     /// Pushes to the state repo.
@@ -139,6 +144,7 @@ impl Deployer {
                 repos: parts.repos,
                 builder: Arc::new(parts.builder),
                 keyring: parts.keyring,
+                cluster: parts.cluster,
                 settings: parts.settings,
                 tries: Tries::default(),
                 work: Notify::new(),

@@ -1,12 +1,15 @@
 //! Reading the state repo at one commit.
 
 use crate::StateError;
+use crate::check::diff;
 use crate::history::{object_id, read_commit};
 use crate::objects::{Objects, Parsed};
 use gix::ObjectId;
 use gix::objs::Kind;
 use gix::objs::tree::EntryKind;
-use inkstone_renderer::{Env, ProjectInput, Renderer, ServiceInput, TemplateName, TemplateSet};
+use inkstone_renderer::{
+    Env, ProjectInput, Renderer, ServiceInput, TemplateName, TemplateSet, env_secret_name,
+};
 use inkstone_secrets::EnvFile;
 use inkstone_spec::{
     Cluster, CommitId, Digest, EnvKey, FileName, Host, Hostname, Inkstone, LAYOUT_VERSION, Project,
@@ -40,6 +43,12 @@ impl ServiceFiles {
     /// The names of its variables.
     pub fn env_keys(&self) -> impl Iterator<Item = &EnvKey> {
         self.env.as_deref().into_iter().flat_map(EnvFile::keys)
+    }
+
+    /// The name of the Secret with its variables; `None` where it has none.
+    pub fn env_secret(&self) -> Option<String> {
+        let env = self.env.as_ref().filter(|env| env.keys().next().is_some())?;
+        Some(env_secret_name(&self.service.metadata.name, &env.fingerprint()))
     }
 }
 
@@ -311,6 +320,32 @@ impl Snapshot {
         };
         let listing = self.objects.dir(entry.id)?;
         Ok(listing.iter().filter_map(|(name, e)| Some((name.parse().ok()?, e.id))).collect())
+    }
+
+    /// Whether a service has the same manifests at another commit of the repo. False for a commit that is
+    /// not there.
+    pub fn has_same_manifests(
+        &self,
+        region: &Region,
+        service: &ServiceRef,
+        other: &CommitId,
+    ) -> Result<bool, StateError> {
+        let dir = format!("{}/manifests", StatePath::service_dir(region, service));
+        let id = object_id(other)?;
+        let other = match self.objects.roots.get_or_insert_with(&id, || {
+            Ok::<_, StateError>(read_commit(&self.objects, id)?.snapshot.tree())
+        }) {
+            Err(StateError::Missing { .. }) => return Ok(false),
+            found => found?,
+        };
+        let of = |tree| Ok::<_, StateError>(self.objects.entry(tree, &dir)?.map(|entry| entry.id));
+        Ok(of(self.tree)? == of(other)?)
+    }
+
+    /// The files that differ from an earlier state of the same repo, in path order.
+    pub fn changed_since(&self, before: &Self) -> Result<Vec<String>, StateError> {
+        let files = diff(&self.objects, Some(before.tree), self.tree)?;
+        Ok(files.into_iter().map(|file| file.path).collect())
     }
 
     /// Whether something is there.

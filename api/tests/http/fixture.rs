@@ -85,6 +85,7 @@ impl Server {
             repos: HostedRepos::open(root.join("repos")).await.unwrap(),
             builder: Builder::new(images(root), static_server(root)),
             keyring: Keyring::open(&root.join("identity")).unwrap(),
+            cluster: None,
             pull_key: pull_key.clone(),
             settings: Settings {
                 public_url: PUBLIC_URL.to_owned(),

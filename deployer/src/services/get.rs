@@ -2,10 +2,8 @@
 
 use super::{arguments, env, existing_service, release_view, url, view};
 use crate::undone::REVERTED;
-use crate::{
-    Action, Caller, Deployer, DeploymentView, EnvVarView, HoldView, Refusal, RuntimeView,
-    ServiceView,
-};
+use crate::{Action, Caller, Deployer, DeploymentView, EnvVarView, HoldView, Refusal, ServiceView};
+use inkstone_cluster::Phase;
 use inkstone_spec::{DeploymentId, DeploymentStatus, Hold, ServiceRef};
 use inkstone_state::ServiceFiles;
 use inkstone_store::Deployment;
@@ -20,6 +18,8 @@ pub struct GetService {
     pub include_env: bool,
     /// How many lines of the newest deployment's build log to show.
     pub deploy_log_lines: u32,
+    /// How many of the last lines that its pods wrote to show.
+    pub runtime_log_lines: u32,
 }
 
 impl Deployer {
@@ -35,13 +35,8 @@ impl Deployer {
             caller.may(Action::ReadEnv, &name.workspace)?;
         }
         let lines = show.deploy_log_lines;
-        if lines > MAX_LOG_LINES {
-            return Err(Refusal::new(
-                "invalid_argument",
-                format!("deploy_log_lines is {lines}."),
-                format!("Use at most {MAX_LOG_LINES}."),
-            ));
-        }
+        check_lines("deploy_log_lines", lines)?;
+        check_lines("runtime_log_lines", show.runtime_log_lines)?;
         let latest = self.inner.store.latest(name).await?;
         let logs = match &latest {
             Some(deployment) if lines > 0 => {
@@ -50,14 +45,22 @@ impl Deployer {
             }
             _ => None,
         };
-        self.read_state(|snapshot| {
+        let mut view = self.read_state(|snapshot| {
             let files = existing_service(snapshot, name)?;
             // A deployment of an earlier service of the same name is not this one's.
             let latest = latest.filter(|d| d.service_uid == files.service.metadata.uid);
             let spec = &files.service.spec;
             let release = files.service.release.as_ref().map(|release| &release.deployment);
             let undone = latest.as_ref().is_some_and(|latest| is_undone(latest, release));
+            let sight = self.sight(snapshot, &files.region, &files.service);
+            let is_current = latest.as_ref().is_some_and(|latest| is_current(latest, release));
+            let seen = sight.phase().filter(|_| is_current);
             let next = match &latest {
+                _ if let Some(phase) = seen
+                    && spec.hold.is_none() =>
+                {
+                    next_when_seen(phase, name)
+                }
                 Some(latest) if (undone || was_skipped(latest)) && spec.hold.is_none() => {
                     next_after_undoing(latest, name)
                 }
@@ -77,18 +80,26 @@ impl Deployer {
                 url: url(snapshot, &files.region, &files.service)?,
                 hosts: spec.hosts.iter().map(ToString::to_string).collect(),
                 hold: spec.hold.as_ref().map(HoldView::from),
-                deployment: latest
-                    .map(|deployment| DeploymentView { undone, ..view(&deployment, logs) }),
+                deployment: latest.map(|deployment| {
+                    let view = DeploymentView { undone, ..view(&deployment, logs) };
+                    match seen {
+                        Some(phase) => {
+                            DeploymentView { status: phase.as_str(), error: sight.error(), ..view }
+                        }
+                        None => view,
+                    }
+                }),
                 release: release_view(&files.service),
-                runtime: RuntimeView {
-                    status: "not_observed",
-                    message: "No cluster is connected: a deployment ends at committed.".to_owned(),
-                },
+                runtime: sight.view(&files.service),
                 env_vars: self.env_vars(&files, show.include_env)?,
                 commit: snapshot.commit().map(ToString::to_string).unwrap_or_default(),
                 next,
             })
-        })
+        })?;
+        if show.runtime_log_lines > 0 {
+            view.runtime.logs = Some(self.pod_logs(name, show.runtime_log_lines).await);
+        }
+        Ok(view)
     }
 
     fn env_vars(&self, files: &ServiceFiles, values: bool) -> Result<Vec<EnvVarView>, Refusal> {
@@ -108,6 +119,22 @@ impl Deployer {
     }
 }
 
+fn check_lines(argument: &str, lines: u32) -> Result<(), Refusal> {
+    if lines <= MAX_LOG_LINES {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        "invalid_argument",
+        format!("{argument} is {lines}."),
+        format!("Use at most {MAX_LOG_LINES}."),
+    ))
+}
+
+/// Whether what a deployment committed is what the service has.
+fn is_current(latest: &Deployment, release: Option<&DeploymentId>) -> bool {
+    latest.status == DeploymentStatus::Committed && release == Some(&latest.id)
+}
+
 /// Whether a deployment was committed and the service has another release, or none, by now.
 fn is_undone(latest: &Deployment, release: Option<&DeploymentId>) -> bool {
     latest.status == DeploymentStatus::Committed && release != Some(&latest.id)
@@ -124,6 +151,21 @@ fn next_after_undoing(latest: &Deployment, name: &ServiceRef) -> String {
         latest.source_commit.short(),
         arguments(name)
     )
+}
+
+fn next_when_seen(phase: Phase, name: &ServiceRef) -> String {
+    let arguments = arguments(name);
+    match phase {
+        Phase::Syncing | Phase::Deploying => {
+            format!("Call get_service with {arguments} again until it is active or failed.")
+        }
+        Phase::Active => {
+            "Push to its branch to deploy a change, or call redeploy_service.".to_owned()
+        }
+        Phase::Failed => format!(
+            "Read deployment.error, do what it suggests, or call rollback_service with {arguments} to have back what ran before."
+        ),
+    }
 }
 
 fn next(

@@ -4,7 +4,10 @@ use super::{short, url};
 use crate::page::PageRequest;
 use crate::projects::{existing_project, existing_workspace};
 use crate::{Action, Caller, Deployer, Refusal, ServiceSummary, Services};
-use inkstone_spec::{ProjectName, ProjectRef, ServiceRef, ServiceUid, WorkspaceName};
+use inkstone_cluster::Phase;
+use inkstone_spec::{
+    DeploymentStatus, ProjectName, ProjectRef, ServiceRef, ServiceUid, WorkspaceName,
+};
 use inkstone_state::Snapshot;
 use std::collections::HashMap;
 
@@ -37,12 +40,13 @@ impl Deployer {
             for name in page.items {
                 let name = name?;
                 let Some((region, service)) = snapshot.intent(&name)? else { continue };
+                let phase = self.sight(snapshot, &region, &service).phase();
                 let summary = ServiceSummary {
                     name: name.service.to_string(),
                     project: name.project.to_string(),
                     repo: service.spec.source.repo.to_string(),
                     url: url(snapshot, &region, &service)?,
-                    status: None,
+                    status: phase.map(Phase::as_str),
                 };
                 services.push((name, service, summary));
             }
@@ -50,15 +54,18 @@ impl Deployer {
         })?;
         let names: Vec<ServiceRef> = services.iter().map(|(name, ..)| name.clone()).collect();
         let latest = self.inner.store.latest_for(&names).await?;
-        let latest: HashMap<&ServiceUid, &'static str> = latest
-            .iter()
-            .map(|deployment| (&deployment.service_uid, deployment.status.as_str()))
-            .collect();
+        let latest: HashMap<&ServiceUid, DeploymentStatus> =
+            latest.iter().map(|deployment| (&deployment.service_uid, deployment.status)).collect();
         let services = services
             .into_iter()
             .map(|(_, service, summary)| {
                 // A deployment of an earlier service of the same name is not this one's.
-                ServiceSummary { status: latest.get(&service.metadata.uid).copied(), ..summary }
+                let status = match latest.get(&service.metadata.uid) {
+                    Some(DeploymentStatus::Committed) if summary.status.is_some() => summary.status,
+                    Some(status) => Some(status.as_str()),
+                    None => summary.status,
+                };
+                ServiceSummary { status, ..summary }
             })
             .collect();
         Ok(Services { services, next_cursor })

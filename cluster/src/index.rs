@@ -1,0 +1,248 @@
+//! What is known of the cluster, in memory: written by the watches alone, read by everybody.
+
+use crate::facts::{ApplicationFacts, DeploymentFacts, EventFacts, PodFacts, ReplicaSetFacts};
+use crate::observed::Observed;
+use inkstone_spec::{ProjectRef, ServiceName, ServiceRef};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// The most events that are kept of one namespace: whoever crashes in a loop makes many.
+const MAX_EVENTS: usize = 500;
+/// The most events that are shown of one service.
+const MAX_SHOWN_EVENTS: usize = 20;
+
+/// A kind of object that is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// `ArgoCD`'s.
+    Applications,
+    /// The services.
+    Deployments,
+    /// Their replica sets.
+    ReplicaSets,
+    /// Their pods.
+    Pods,
+    /// Warnings.
+    Events,
+}
+
+impl Kind {
+    /// The kind as people call it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Applications => "applications",
+            Self::Deployments => "deployments",
+            Self::ReplicaSets => "replica sets",
+            Self::Pods => "pods",
+            Self::Events => "events",
+        }
+    }
+}
+
+/// Whether what is known of a kind is how things are now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Seen {
+    /// Nothing was seen yet.
+    #[default]
+    Never,
+    /// It is.
+    Now,
+    /// It is how things were when the watch broke off.
+    Lost {
+        /// When that was.
+        since: Timestamp,
+        /// Why.
+        why: String,
+    },
+}
+
+/// What can be kept in a table.
+pub(crate) trait Kept: Clone {
+    /// The most of one owner that are kept.
+    const MOST: usize = usize::MAX;
+
+    /// What goes first when there are more.
+    fn age(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+impl Kept for ApplicationFacts {}
+impl Kept for DeploymentFacts {}
+impl Kept for ReplicaSetFacts {}
+impl Kept for PodFacts {}
+
+impl Kept for EventFacts {
+    const MOST: usize = MAX_EVENTS;
+
+    fn age(&self) -> Option<Timestamp> {
+        self.last
+    }
+}
+
+/// Objects of one kind, by owner and name.
+pub(crate) struct Table<K, F>(RwLock<Rows<K, F>>);
+
+struct Rows<K, F> {
+    seen: Seen,
+    known: HashMap<K, BTreeMap<String, F>>,
+    /// What a list that is under way has brought; it takes the place of what is known when it is whole.
+    listed: HashMap<K, BTreeMap<String, F>>,
+}
+
+impl<K, F> Default for Table<K, F> {
+    fn default() -> Self {
+        let rows = Rows { seen: Seen::Never, known: HashMap::new(), listed: HashMap::new() };
+        Self(RwLock::new(rows))
+    }
+}
+
+impl<K: Hash + Eq, F: Kept> Table<K, F> {
+    pub(crate) fn begin(&self) {
+        self.write().listed = HashMap::new();
+    }
+
+    pub(crate) fn list(&self, key: K, name: String, facts: F) {
+        insert(self.write().listed.entry(key).or_default(), name, facts);
+    }
+
+    pub(crate) fn listed(&self) {
+        let mut table = self.write();
+        table.known = std::mem::take(&mut table.listed);
+        table.seen = Seen::Now;
+    }
+
+    pub(crate) fn put(&self, key: K, name: String, facts: F) {
+        let mut table = self.write();
+        insert(table.known.entry(key).or_default(), name, facts);
+        table.seen = Seen::Now;
+    }
+
+    pub(crate) fn remove(&self, key: &K, name: &str) {
+        let mut table = self.write();
+        table.seen = Seen::Now;
+        if let Some(rows) = table.known.get_mut(key) {
+            rows.remove(name);
+            if rows.is_empty() {
+                table.known.remove(key);
+            }
+        }
+    }
+
+    /// Whether this is news.
+    pub(crate) fn lost(&self, now: Timestamp, why: String) -> bool {
+        let mut table = self.write();
+        let since = match &table.seen {
+            Seen::Lost { since, .. } => *since,
+            Seen::Never => return table.note(Seen::Lost { since: now, why }),
+            Seen::Now => now,
+        };
+        table.note(Seen::Lost { since, why })
+    }
+
+    pub(crate) fn seen(&self) -> Seen {
+        self.read().seen.clone()
+    }
+
+    fn of(&self, key: &K) -> BTreeMap<String, F> {
+        self.read().known.get(key).cloned().unwrap_or_default()
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Rows<K, F>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Rows<K, F>> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K, F> Rows<K, F> {
+    fn note(&mut self, seen: Seen) -> bool {
+        let was_lost = matches!(self.seen, Seen::Lost { .. });
+        self.seen = seen;
+        !was_lost
+    }
+}
+
+/// Everything that is known.
+#[derive(Default)]
+pub(crate) struct Index {
+    pub(crate) applications: Table<ServiceRef, ApplicationFacts>,
+    pub(crate) deployments: Table<ServiceRef, DeploymentFacts>,
+    pub(crate) replica_sets: Table<ServiceRef, ReplicaSetFacts>,
+    pub(crate) pods: Table<ServiceRef, PodFacts>,
+    /// By namespace.
+    pub(crate) events: Table<String, EventFacts>,
+    /// What the reconciler could not do, by service.
+    secrets: RwLock<HashMap<ServiceRef, String>>,
+}
+
+impl Index {
+    /// Everything about one service.
+    pub(crate) fn observed(&self, service: &ServiceRef) -> Observed {
+        let name = service.service.as_str();
+        let deployment = self.deployments.of(service).remove(name);
+        let replica_sets = self.replica_sets.of(service);
+        let pods = self.pods.of(service);
+        let about = |event: &EventFacts| match event.kind.as_str() {
+            "Deployment" => event.name == name,
+            "ReplicaSet" => replica_sets.contains_key(&event.name),
+            "Pod" => pods.contains_key(&event.name),
+            _ => false,
+        };
+        let namespace = service.project_ref().namespace().to_string();
+        let events = self.events.read();
+        let events = events.known.get(&namespace).into_iter().flat_map(BTreeMap::values);
+        let mut events: Vec<EventFacts> = events.filter(|it| about(it)).cloned().collect();
+        events.sort_unstable_by_key(|event| std::cmp::Reverse(event.last));
+        events.truncate(MAX_SHOWN_EVENTS);
+        Observed {
+            application: self.applications.of(service).into_values().next(),
+            deployment,
+            replica_sets,
+            pods,
+            events,
+            secret: self
+                .secrets
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .get(service)
+                .cloned(),
+            lost: self.lost(),
+        }
+    }
+
+    /// Takes what the reconciler says of a project in the place of what it said before.
+    pub(crate) fn reported(&self, project: &ProjectRef, problems: BTreeMap<ServiceName, String>) {
+        let mut all = self.secrets.write().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|service, _| service.project_ref() != *project);
+        all.extend(problems.into_iter().map(|(name, problem)| (project.service(&name), problem)));
+    }
+
+    /// How well each kind is seen.
+    pub(crate) fn seen(&self) -> [(Kind, Seen); 5] {
+        [
+            (Kind::Applications, self.applications.seen()),
+            (Kind::Deployments, self.deployments.seen()),
+            (Kind::ReplicaSets, self.replica_sets.seen()),
+            (Kind::Pods, self.pods.seen()),
+            (Kind::Events, self.events.seen()),
+        ]
+    }
+
+    /// The first kind that is not seen now.
+    fn lost(&self) -> Option<(Kind, Seen)> {
+        self.seen().into_iter().find(|(_, seen)| *seen != Seen::Now)
+    }
+}
+
+fn insert<F: Kept>(rows: &mut BTreeMap<String, F>, name: String, facts: F) {
+    rows.insert(name, facts);
+    if rows.len() > F::MOST {
+        let oldest = rows.iter().min_by_key(|(_, facts)| facts.age()).map(|(name, _)| name.clone());
+        oldest.and_then(|name| rows.remove(&name));
+    }
+}

@@ -1,0 +1,215 @@
+//! The few objects that Inkstone puts into a cluster itself: Secrets, whose values are in git only sealed;
+//! and the end of a namespace, which `ArgoCD` must not bring about.
+
+use crate::Cluster;
+use crate::facts::{MANAGED, PROJECT, SERVICE, WORKSPACE};
+use inkstone_spec::{Namespace, ProjectRef, ServiceName};
+use k8s_openapi::ByteString;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Namespace as KubeNamespace, PersistentVolumeClaim, Pod, Secret};
+use kube::api::{
+    DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions,
+};
+use kube::{Api, Resource, ResourceExt as _};
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+/// Who owns the fields that are applied here.
+const FIELD_MANAGER: &str = "inkstone";
+/// The label, and its value, of everything that Inkstone makes.
+const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "inkstone");
+/// What a Secret's content is told apart by, without reading it.
+const CONTENT: &str = "inkstone.dev/content";
+/// What the API server answers for something that is not there, was there first, may not be done.
+const NOT_FOUND: u16 = 404;
+const CONFLICT: u16 = 409;
+const FORBIDDEN: u16 = 403;
+
+/// A Secret as it should be.
+pub struct NewSecret {
+    /// The project whose namespace it is in.
+    pub project: ProjectRef,
+    /// The service that it is for; `None`: all of the project.
+    pub service: Option<ServiceName>,
+    /// Its name.
+    pub name: String,
+    /// Its type, such as `Opaque`.
+    pub kind: &'static str,
+    /// Its values.
+    pub data: BTreeMap<String, Vec<u8>>,
+    /// What tells its content apart from another one's; `None`: its name does, and it never changes.
+    pub content: Option<String>,
+}
+
+/// What is known of a Secret without reading it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretFacts {
+    /// Its name.
+    pub name: String,
+    /// What its content was told apart by when it was put there.
+    pub content: Option<String>,
+}
+
+/// Why something could not be done in the cluster.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterError {
+    /// The namespace, or what was named, is not there, or not yet ours to change.
+    #[error("{0} is not there yet")]
+    Absent(String),
+    /// The cluster does not let this identity do it.
+    #[error("the cluster refuses it: {0}")]
+    Forbidden(String),
+    /// Anything else.
+    #[error("the cluster could not be asked: {0}")]
+    Failed(String),
+}
+
+impl Cluster {
+    /// The Secrets of a namespace that are Inkstone's, without their values.
+    pub async fn secrets(&self, namespace: &Namespace) -> Result<Vec<SecretFacts>, ClusterError> {
+        let api: Api<Secret> = Api::namespaced(self.client(), namespace.as_str());
+        let found =
+            api.list_metadata(&ListParams::default().labels(MANAGED)).await.map_err(failed)?;
+        let facts = |meta: &dyn Fn(&str) -> Option<String>, name: String| SecretFacts {
+            content: meta(CONTENT),
+            name,
+        };
+        Ok(found
+            .items
+            .iter()
+            .map(|secret| facts(&|name| secret.annotations().get(name).cloned(), secret.name_any()))
+            .collect())
+    }
+
+    /// Puts a Secret where it should be. One whose name tells its content is left alone if it is there.
+    pub async fn put_secret(&self, secret: &NewSecret) -> Result<(), ClusterError> {
+        let namespace = secret.project.namespace();
+        let api: Api<Secret> = Api::namespaced(self.client(), namespace.as_str());
+        let object = secret.object();
+        if secret.content.is_some() {
+            let apply = PatchParams::apply(FIELD_MANAGER).force();
+            api.patch(&secret.name, &apply, &Patch::Apply(&object)).await.map_err(failed)?;
+            return Ok(());
+        }
+        let manager =
+            PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        match api.create(&manager, &object).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == CONFLICT => Ok(()),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Removes a Secret; one that is gone is no error.
+    pub async fn delete_secret(
+        &self,
+        namespace: &Namespace,
+        name: &str,
+    ) -> Result<(), ClusterError> {
+        let api: Api<Secret> = Api::namespaced(self.client(), namespace.as_str());
+        gone(api.delete(name, &DeleteParams::default()).await.map(|_| ()))
+    }
+
+    /// The namespaces of projects.
+    pub async fn project_namespaces(&self) -> Result<Vec<ProjectRef>, ClusterError> {
+        let api: Api<KubeNamespace> = Api::all(self.client());
+        let found =
+            api.list_metadata(&ListParams::default().labels(MANAGED)).await.map_err(failed)?;
+        Ok(found.items.iter().filter_map(|it| project_of(&it.metadata)).collect())
+    }
+
+    /// Removes the namespace of a project if nothing runs in it; whether it did.
+    pub async fn remove_empty_namespace(&self, project: &ProjectRef) -> Result<bool, ClusterError> {
+        let namespace = project.namespace();
+        let name = namespace.as_str();
+        let api: Api<KubeNamespace> = Api::all(self.client());
+        let found = match api.get_metadata(name).await {
+            Ok(found) => found,
+            Err(error) => return gone(Err(error)).map(|()| false),
+        };
+        if project_of(&found.metadata).as_ref() != Some(project) {
+            return Ok(false);
+        }
+        let is_used = self.has::<Deployment>(name).await?
+            || self.has::<Pod>(name).await?
+            || self.has::<PersistentVolumeClaim>(name).await?;
+        if is_used {
+            return Ok(false);
+        }
+        // Not one that was made anew meanwhile.
+        let same = Preconditions { uid: found.metadata.uid, resource_version: None };
+        let params = DeleteParams { preconditions: Some(same), ..DeleteParams::default() };
+        gone(api.delete(name, &params).await.map(|_| ()))?;
+        Ok(true)
+    }
+
+    async fn has<K>(&self, namespace: &str) -> Result<bool, ClusterError>
+    where
+        K: Resource<Scope = kube::core::NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
+        K::DynamicType: Default,
+    {
+        let api: Api<K> = Api::namespaced(self.client(), namespace);
+        let one = api.list_metadata(&ListParams::default().limit(1)).await.map_err(failed)?;
+        Ok(!one.items.is_empty())
+    }
+}
+
+impl NewSecret {
+    fn object(&self) -> Secret {
+        let mut labels = BTreeMap::from([
+            (MANAGED_BY.0.to_owned(), MANAGED_BY.1.to_owned()),
+            (WORKSPACE.to_owned(), self.project.workspace.to_string()),
+            (PROJECT.to_owned(), self.project.project.to_string()),
+        ]);
+        if let Some(service) = &self.service {
+            labels.insert(SERVICE.to_owned(), service.to_string());
+        }
+        let content = self.content.iter().map(|it| (CONTENT.to_owned(), it.clone()));
+        let data = self.data.iter().map(|(key, value)| (key.clone(), ByteString(value.clone())));
+        Secret {
+            metadata: ObjectMeta {
+                name: Some(self.name.clone()),
+                namespace: Some(self.project.namespace().to_string()),
+                labels: Some(labels),
+                annotations: Some(content.collect()),
+                ..ObjectMeta::default()
+            },
+            type_: Some(self.kind.to_owned()),
+            immutable: self.content.is_none().then_some(true),
+            data: Some(data.collect()),
+            ..Secret::default()
+        }
+    }
+}
+
+/// The project that a namespace says it is of, if its name is that project's.
+pub(crate) fn project_of(meta: &ObjectMeta) -> Option<ProjectRef> {
+    let labels = meta.labels.as_ref()?;
+    let project = ProjectRef {
+        workspace: labels.get(WORKSPACE)?.parse().ok()?,
+        project: labels.get(PROJECT)?.parse().ok()?,
+    };
+    (meta.name.as_deref() == Some(project.namespace().as_str())).then_some(project)
+}
+
+fn gone(result: Result<(), kube::Error>) -> Result<(), ClusterError> {
+    match result {
+        Err(kube::Error::Api(status)) if status.code == NOT_FOUND || status.code == CONFLICT => {
+            Ok(())
+        }
+        result => result.map_err(failed),
+    }
+}
+
+fn failed(error: kube::Error) -> ClusterError {
+    match error {
+        kube::Error::Api(status) if status.code == NOT_FOUND => {
+            ClusterError::Absent(status.message)
+        }
+        kube::Error::Api(status) if status.code == FORBIDDEN => {
+            ClusterError::Forbidden(status.message)
+        }
+        error => ClusterError::Failed(error.to_string()),
+    }
+}

@@ -1,0 +1,35 @@
+//! What is known of one service.
+
+use crate::facts::{ApplicationFacts, DeploymentFacts, EventFacts, PodFacts, ReplicaSetFacts};
+use crate::index::{Kind, Seen};
+use std::collections::BTreeMap;
+
+/// What is known of one service at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    /// What `ArgoCD` says of its manifests.
+    pub application: Option<ApplicationFacts>,
+    /// Its rollout.
+    pub deployment: Option<DeploymentFacts>,
+    /// Its replica sets by name.
+    pub replica_sets: BTreeMap<String, ReplicaSetFacts>,
+    /// Its pods by name.
+    pub pods: BTreeMap<String, PodFacts>,
+    /// Warnings about any of these, newest first.
+    pub events: Vec<EventFacts>,
+    /// Why the Secret with its environment is not there, if the reconciler knows.
+    pub secret: Option<String>,
+    /// A kind of object that is not seen now, if there is one: then the rest may be old.
+    pub lost: Option<(Kind, Seen)>,
+}
+
+impl Observed {
+    /// The pods of what is applied now; those of older replica sets are on their way out.
+    pub fn newest_pods(&self) -> impl Iterator<Item = (&str, &PodFacts)> {
+        let revision = self.deployment.as_ref().map(|it| it.revision.as_str()).unwrap_or_default();
+        self.pods.iter().filter_map(move |(name, pod)| {
+            let set = self.replica_sets.get(&pod.replica_set)?;
+            (set.revision == revision && !pod.leaving).then_some((name.as_str(), pod))
+        })
+    }
+}

@@ -1,0 +1,136 @@
+//! What is to be done in the namespace of a project: a pure function of what there should be and what
+//! there is.
+
+use crate::desired::Desired;
+use inkstone_cluster::SecretFacts;
+use inkstone_spec::Digest;
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// The Secret with which nodes pull the images of a project. The rendered pods name it.
+pub const PULL_SECRET: &str = "registry";
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Put the Secret there that nodes pull with.
+    PutPull,
+    /// Put the Secret of an environment there.
+    PutEnv(String),
+    /// Remove a Secret that nothing names any more.
+    Delete(String),
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PutPull => write!(f, "put secret {PULL_SECRET}"),
+            Self::PutEnv(name) => write!(f, "put secret {name}"),
+            Self::Delete(name) => write!(f, "delete secret {name}"),
+        }
+    }
+}
+
+/// What is missing: what nodes pull with first, since pods need it first. An environment's Secret is never
+/// changed: its name tells its content.
+pub fn missing(desired: &Desired, pull: &Digest, found: &[SecretFacts]) -> Vec<Action> {
+    let there = |name: &str| found.iter().find(|secret| secret.name == name);
+    let has_pull =
+        there(PULL_SECRET).is_some_and(|secret| secret.content.as_deref() == Some(pull.as_str()));
+    let pull = (!has_pull).then_some(Action::PutPull).into_iter();
+    let envs = desired.envs.keys().filter(|name| there(name).is_none());
+    pull.chain(envs.cloned().map(Action::PutEnv)).collect()
+}
+
+/// What is there and neither wanted now nor named by anything in the revert window.
+pub fn unneeded(
+    desired: Option<&Desired>,
+    named: &BTreeSet<String>,
+    found: &[SecretFacts],
+) -> Vec<Action> {
+    let is_wanted = |name: &String| {
+        name == PULL_SECRET
+            || named.contains(name)
+            || desired.is_some_and(|desired| desired.envs.contains_key(name))
+    };
+    found
+        .iter()
+        .map(|secret| &secret.name)
+        .filter(|name| !is_wanted(name))
+        .cloned()
+        .map(Action::Delete)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desired::SealedEnv;
+    use inkstone_secrets::{Identity, seal};
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    /// Services, each with a Secret of this name.
+    fn wanted(names: &[&str]) -> Desired {
+        let identity = Identity::generate().unwrap();
+        let recipients = BTreeSet::from([identity.recipient().clone()]);
+        let identities = inkstone_secrets::Identities::new(identity, Vec::new());
+        let value = inkstone_spec::EnvValue::new("value").unwrap();
+        let values = BTreeMap::from([("KEY".parse().unwrap(), value)]);
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        let file = seal(None, &values, &identities, &recipients, now).unwrap().unwrap();
+        let file = Arc::new(file);
+        let env = |name: &&str| {
+            let sealed = SealedEnv { service: "site".parse().unwrap(), file: Arc::clone(&file) };
+            ((*name).to_owned(), sealed)
+        };
+        Desired { envs: names.iter().map(env).collect(), ..Desired::default() }
+    }
+
+    fn found(names: &[&str], pull: Option<&Digest>) -> Vec<SecretFacts> {
+        let mut found: Vec<_> = names
+            .iter()
+            .map(|name| SecretFacts { name: (*name).to_owned(), content: None })
+            .collect();
+        if let Some(pull) = pull {
+            found.push(SecretFacts {
+                name: PULL_SECRET.to_owned(),
+                content: Some(pull.to_string()),
+            });
+        }
+        found
+    }
+
+    #[test]
+    fn an_empty_namespace_is_given_what_nodes_pull_with_before_all_else() {
+        let pull = Digest::of(b"pull");
+        let actions = missing(&wanted(&["a-env-1", "b-env-2"]), &pull, &[]);
+        let env = |name: &str| Action::PutEnv(name.to_owned());
+        assert_eq!(actions, [Action::PutPull, env("a-env-1"), env("b-env-2")]);
+    }
+
+    #[test]
+    fn what_is_there_is_left_alone() {
+        let pull = Digest::of(b"pull");
+        let actions = missing(&wanted(&["a-env-1"]), &pull, &found(&["a-env-1"], Some(&pull)));
+        assert_eq!(actions, []);
+    }
+
+    #[test]
+    fn other_credentials_take_the_place_of_those_that_are_there() {
+        let found = found(&[], Some(&Digest::of(b"old")));
+        assert_eq!(missing(&wanted(&[]), &Digest::of(b"new"), &found), [Action::PutPull]);
+    }
+
+    #[test]
+    fn only_what_neither_now_nor_the_window_names_goes() {
+        let pull = Digest::of(b"pull");
+        let named = BTreeSet::from(["a-env-old".to_owned()]);
+        let found = found(&["a-env-1", "a-env-old", "a-env-ancient"], Some(&pull));
+        let gone = || Action::Delete("a-env-ancient".to_owned());
+        assert_eq!(unneeded(Some(&wanted(&["a-env-1"])), &named, &found), [gone()]);
+        // A project that is gone keeps what the window names, too.
+        let now_too = Action::Delete("a-env-1".to_owned());
+        assert_eq!(unneeded(None, &named, &found), [now_too, gone()]);
+    }
+}

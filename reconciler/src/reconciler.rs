@@ -1,0 +1,285 @@
+//! Doing it, project by project.
+
+use crate::desired::{self, Desired, SealedEnv};
+use crate::plan::{self, Action, PULL_SECRET};
+use crate::window::{self, Named};
+use inkstone_cluster::{Cluster, ClusterError, NewSecret, SecretFacts};
+use inkstone_secrets::Keyring;
+use inkstone_spec::{Digest, ImageRegistry, Owner, ProjectRef, Region, ServiceName, StatePath};
+use inkstone_state::{Snapshot, StateError};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use tokio::sync::watch;
+use zeroize::Zeroizing;
+
+/// How long after something failed it is tried again.
+const AGAIN: Duration = Duration::from_millis(500);
+/// The same where it has failed often.
+const AGAIN_AT_MOST: Duration = Duration::from_secs(30);
+/// How often everything is looked at, whatever is known to have changed.
+const EVERYTHING: Duration = Duration::from_mins(5);
+/// How often is looked for what nobody needs any more.
+const COLLECT: Duration = Duration::from_hours(1);
+
+/// What nodes pull the images of a project with: the content of a Docker configuration file. It is a
+/// secret.
+pub type PullCredentials = dyn Fn(&ImageRegistry, &ProjectRef) -> String + Send + Sync;
+
+/// Told after each look at a project what is wrong with the environments of its services; all others are
+/// well.
+pub type Reporter = dyn Fn(&ProjectRef, BTreeMap<ServiceName, String>) + Send + Sync;
+
+/// What a reconciler works with.
+pub struct Parts {
+    /// The cluster.
+    pub cluster: Cluster,
+    /// Which of the state repo's clusters that is.
+    pub region: Region,
+    /// What opens environments.
+    pub keyring: Keyring,
+    /// What nodes pull images with.
+    pub pull: Box<PullCredentials>,
+    /// Whom to tell.
+    pub report: Box<Reporter>,
+}
+
+/// Makes the cluster follow `live`.
+pub struct Reconciler {
+    parts: Parts,
+}
+
+impl Reconciler {
+    /// A reconciler over `parts`; nothing is done yet.
+    pub fn new(parts: Parts) -> Self {
+        Self { parts }
+    }
+
+    /// Follows `live` for as long as it is polled. What fails is tried again, and holds up nothing else.
+    pub async fn run(&self, mut live: watch::Receiver<Option<Snapshot>>) {
+        let mut done: Option<Snapshot> = None;
+        let mut open: BTreeSet<ProjectRef> = BTreeSet::new();
+        let mut failures = 0;
+        let mut everything = tokio::time::interval(EVERYTHING);
+        let mut collect = tokio::time::interval_at(tokio::time::Instant::now() + COLLECT, COLLECT);
+        let mut appeared = self.parts.cluster.new_namespaces();
+        loop {
+            let pause = AGAIN.saturating_mul(1 << failures.min(10)).min(AGAIN_AT_MOST);
+            let mut is_collection = false;
+            tokio::select! {
+                changed = live.changed() => if changed.is_err() { return },
+                _ = everything.tick() => done = None,
+                _ = collect.tick() => is_collection = true,
+                project = appeared.next() => { open.insert(project); failures = 0; }
+                () = tokio::time::sleep(pause), if !open.is_empty() => {}
+            }
+            let Some(now) = live.borrow_and_update().clone() else { continue };
+            match changed(&now, done.as_ref(), &self.parts.region) {
+                Ok(changed) => open.extend(changed),
+                Err(error) => {
+                    tracing::error!(%error, "the state repo cannot be read");
+                    continue;
+                }
+            }
+            done = Some(now.clone());
+            if is_collection && let Err(error) = self.collect(&now).await {
+                tracing::warn!(%error, "what nobody needs any more could not be removed");
+            }
+            open = self.reconcile(&now, open).await;
+            failures = if open.is_empty() { 0 } else { failures + 1 };
+        }
+    }
+
+    /// Reconciles these projects; returns those that have to be tried again.
+    async fn reconcile(&self, now: &Snapshot, open: BTreeSet<ProjectRef>) -> BTreeSet<ProjectRef> {
+        let mut again = BTreeSet::new();
+        for project in open {
+            match self.project(now, &project).await {
+                Ok(()) => {}
+                // ArgoCD is about to make it.
+                Err(Failed::Cluster(ClusterError::Absent(what))) => {
+                    tracing::debug!(%project, what, "waits for its namespace");
+                    again.insert(project);
+                }
+                Err(error) => {
+                    tracing::warn!(%project, %error, "a project could not be reconciled");
+                    again.insert(project);
+                }
+            }
+        }
+        again
+    }
+
+    async fn project(&self, now: &Snapshot, project: &ProjectRef) -> Result<(), Failed> {
+        let cluster = &self.parts.cluster;
+        let Some(desired) = desired::desired(now, &self.parts.region, project)? else {
+            if cluster.remove_empty_namespace(project).await? {
+                tracing::info!(%project, "removed its namespace: git and cluster are empty of it");
+            }
+            (self.parts.report)(project, BTreeMap::new());
+            return Ok(());
+        };
+        let pull = self.pull(now, project)?;
+        let digest = Digest::of(pull.as_bytes());
+        let found = cluster.secrets(&project.namespace()).await?;
+        let mut problems = desired.broken.clone();
+        for action in plan::missing(&desired, &digest, &found) {
+            match &action {
+                Action::PutPull => {
+                    cluster.put_secret(&pull_secret(project, &pull, &digest)).await?;
+                }
+                Action::PutEnv(name) => {
+                    let Some(env) = desired.envs.get(name) else { continue };
+                    match self.open(project, name, env) {
+                        Ok(secret) => cluster.put_secret(&secret).await?,
+                        Err(why) => {
+                            problems.insert(env.service.clone(), why);
+                        }
+                    }
+                }
+                Action::Delete(_) => {}
+            }
+            tracing::info!(%project, %action, "reconciled");
+        }
+        (self.parts.report)(project, problems);
+        Ok(())
+    }
+
+    /// What would be done now, in words, by project; nothing is done.
+    pub async fn plan(&self, now: &Snapshot) -> Result<Vec<(ProjectRef, Action)>, Failed> {
+        let named = window::named_secrets(now, Timestamp::now())?;
+        let mut actions = Vec::new();
+        for project in self.all_projects(now).await? {
+            let desired = desired::desired(now, &self.parts.region, &project)?;
+            let found = match self.parts.cluster.secrets(&project.namespace()).await {
+                Err(ClusterError::Absent(_) | ClusterError::Forbidden(_)) => Vec::new(),
+                found => found?,
+            };
+            let mut here = Vec::new();
+            if let Some(desired) = &desired {
+                let pull = self.pull(now, &project)?;
+                here.extend(plan::missing(desired, &Digest::of(pull.as_bytes()), &found));
+            }
+            here.extend(unneeded(&project, desired.as_ref(), &named, &found));
+            actions.extend(here.into_iter().map(|action| (project.clone(), action)));
+        }
+        Ok(actions)
+    }
+
+    /// Removes what nobody needs any more.
+    async fn collect(&self, now: &Snapshot) -> Result<(), Failed> {
+        let snapshot = now.clone();
+        let named =
+            tokio::task::spawn_blocking(move || window::named_secrets(&snapshot, Timestamp::now()))
+                .await
+                .map_err(|error| Failed::Task(error.to_string()))??;
+        for project in self.all_projects(now).await? {
+            let desired = desired::desired(now, &self.parts.region, &project)?;
+            let namespace = project.namespace();
+            let found = match self.parts.cluster.secrets(&namespace).await {
+                Err(ClusterError::Absent(_) | ClusterError::Forbidden(_)) => continue,
+                found => found?,
+            };
+            for action in unneeded(&project, desired.as_ref(), &named, &found) {
+                if let Action::Delete(name) = &action {
+                    self.parts.cluster.delete_secret(&namespace, name).await?;
+                    tracing::info!(%project, %action, "collected");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn pull(&self, now: &Snapshot, project: &ProjectRef) -> Result<Zeroizing<String>, Failed> {
+        let region = &self.parts.region;
+        let cluster = now.cluster(region)?.ok_or_else(|| Failed::NoCluster(region.clone()))?;
+        Ok(Zeroizing::new((self.parts.pull)(&cluster.spec.registry, project)))
+    }
+
+    /// Those of the state repo, and those that the cluster still has a namespace of.
+    async fn all_projects(&self, now: &Snapshot) -> Result<BTreeSet<ProjectRef>, Failed> {
+        let mut all: BTreeSet<ProjectRef> =
+            desired::projects(now, &self.parts.region)?.into_iter().collect();
+        all.extend(self.parts.cluster.project_namespaces().await?);
+        Ok(all)
+    }
+
+    fn open(&self, project: &ProjectRef, name: &str, env: &SealedEnv) -> Result<NewSecret, String> {
+        let identities = self.parts.keyring.identities().map_err(|error| error.to_string())?;
+        let values =
+            inkstone_secrets::open(&env.file, &identities).map_err(|error| error.to_string())?;
+        let data = values
+            .into_iter()
+            .map(|(key, value)| (key.to_string(), value.expose().as_bytes().to_vec()));
+        Ok(NewSecret {
+            project: project.clone(),
+            service: Some(env.service.clone()),
+            name: name.to_owned(),
+            kind: "Opaque",
+            data: data.collect(),
+            content: None,
+        })
+    }
+}
+
+/// Why a project could not be reconciled.
+#[derive(Debug, thiserror::Error)]
+pub enum Failed {
+    /// The state repo.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The cluster.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// The state repo knows no such cluster.
+    #[error("the state repo has no clusters/{0}/cluster.yaml")]
+    NoCluster(Region),
+    /// A task of this process.
+    #[error("a task ended early: {0}")]
+    Task(String),
+}
+
+/// What is there in the namespace of `project` that nobody needs.
+fn unneeded(
+    project: &ProjectRef,
+    desired: Option<&Desired>,
+    named: &Named,
+    found: &[SecretFacts],
+) -> Vec<Action> {
+    let none = BTreeSet::new();
+    plan::unneeded(desired, named.get(project).unwrap_or(&none), found)
+}
+
+fn pull_secret(project: &ProjectRef, config: &str, digest: &Digest) -> NewSecret {
+    NewSecret {
+        project: project.clone(),
+        service: None,
+        name: PULL_SECRET.to_owned(),
+        kind: "kubernetes.io/dockerconfigjson",
+        data: BTreeMap::from([(".dockerconfigjson".to_owned(), config.as_bytes().to_vec())]),
+        content: Some(digest.to_string()),
+    }
+}
+
+/// The projects that have changed since; all of them where nothing is known, or the platform changed.
+fn changed(
+    now: &Snapshot,
+    before: Option<&Snapshot>,
+    region: &Region,
+) -> Result<BTreeSet<ProjectRef>, StateError> {
+    let everything = || Ok(desired::projects(now, region)?.into_iter().collect());
+    let Some(before) = before else { return everything() };
+    let mut changed = BTreeSet::new();
+    for file in now.changed_since(before)? {
+        match file.parse::<StatePath>().ok() {
+            Some(StatePath::Cluster(_)) => return everything(),
+            Some(path) => match path.owner() {
+                Some(Owner::Project(project)) => drop(changed.insert(project)),
+                Some(Owner::Service(service)) => drop(changed.insert(service.project_ref())),
+                _ => {}
+            },
+            None => {}
+        }
+    }
+    Ok(changed)
+}

@@ -1,0 +1,122 @@
+//! The cluster: watched, reconciled, and told of pushes.
+
+use super::{announce, live};
+use crate::data_dir::DataDir;
+use crate::options::{ClusterConfig, RegistryConfig, ServeConfig, WebhookConfig};
+use anyhow::Context as _;
+use inkstone_cluster::{Cluster, Observer, Webhook};
+use inkstone_deployer::{Connected, Deployer};
+use inkstone_reconciler::{Parts, PullCredentials, Reconciler};
+use inkstone_spec::docker_config_json;
+use std::fs;
+use std::path::Path;
+use tokio::sync::watch;
+use zeroize::Zeroizing;
+
+/// What follows `live` beside the queue.
+pub(super) struct Followers {
+    /// The cluster, if there is one.
+    pub(super) connected: Option<Connected>,
+    argocd_namespace: String,
+    reconciler: Option<Reconciler>,
+    webhooks: Vec<Webhook>,
+}
+
+impl Followers {
+    pub(super) async fn new(
+        config: &ServeConfig,
+        data: &DataDir,
+        public_url: &str,
+    ) -> anyhow::Result<Self> {
+        let mut this = Self {
+            connected: None,
+            argocd_namespace: String::new(),
+            reconciler: None,
+            webhooks: Vec::new(),
+        };
+        if let Some(webhooks) = &config.webhooks {
+            this.webhooks = self::webhooks(webhooks, &repo_url(config, public_url))?;
+        }
+        let Some(ClusterConfig { access, reconcile, argocd_namespace }) = &config.cluster else {
+            return Ok(this);
+        };
+        let cluster = Cluster::connect(access).await?;
+        let observer = Observer::default();
+        if *reconcile {
+            let observer = observer.clone();
+            this.reconciler = Some(Reconciler::new(Parts {
+                cluster: cluster.clone(),
+                region: config.region.clone(),
+                keyring: data.keyring()?,
+                pull: pull_credentials(config.registry.as_ref(), data)?,
+                report: Box::new(move |project, problems| observer.reported(project, problems)),
+            }));
+        }
+        this.argocd_namespace = argocd_namespace.to_string();
+        this.connected = Some(Connected { cluster, observer });
+        Ok(this)
+    }
+
+    /// Follows for as long as it is polled.
+    pub(super) async fn follow(&self, deployer: &Deployer) {
+        if self.connected.is_none() && self.webhooks.is_empty() {
+            return;
+        }
+        let (moved, live) = watch::channel(None);
+        let observing = async {
+            if let Some(Connected { cluster, observer }) = &self.connected {
+                observer.watch(cluster, &self.argocd_namespace).await;
+            }
+        };
+        let reconciling = async {
+            if let Some(reconciler) = &self.reconciler {
+                reconciler.run(live.clone()).await;
+            }
+        };
+        let announcing = futures_util::future::join_all(
+            self.webhooks.iter().map(|webhook| announce::announce(webhook, live.clone())),
+        );
+        tokio::join!(live::watch(deployer.state(), &moved), observing, reconciling, announcing);
+    }
+}
+
+/// By what URL `ArgoCD` reads the state repo, if nobody says otherwise: that of where it is kept.
+fn repo_url(config: &ServeConfig, public_url: &str) -> String {
+    match &config.state_remote {
+        Some(remote) => remote.url.to_string(),
+        None => format!("{public_url}/state.git"),
+    }
+}
+
+fn webhooks(config: &WebhookConfig, repo_url: &str) -> anyhow::Result<Vec<Webhook>> {
+    let secret = secret(&config.secret_file)?;
+    let repo_url = config.repo_url.as_deref().unwrap_or(repo_url);
+    let make = |url: &String| Webhook::new(url, secret.clone(), repo_url);
+    config.urls.iter().map(make).collect::<Result<_, _>>().context("--argocd-webhooks")
+}
+
+/// What nodes pull images with: a token of this server for each project, or the configured registry's
+/// credentials.
+fn pull_credentials(
+    registry: Option<&RegistryConfig>,
+    data: &DataDir,
+) -> anyhow::Result<Box<PullCredentials>> {
+    let Some(registry) = registry else {
+        let key = data.pull_key()?;
+        return Ok(Box::new(move |registry, project| {
+            docker_config_json(registry, &project.to_string(), key.token(project).expose())
+        }));
+    };
+    let (user, password) = match &registry.user {
+        Some((user, file)) => (user.clone(), secret(file)?),
+        None => (String::new(), Zeroizing::default()),
+    };
+    Ok(Box::new(move |registry, _| docker_config_json(registry, &user, &password)))
+}
+
+fn secret(file: &Path) -> anyhow::Result<Zeroizing<String>> {
+    let text = fs::read_to_string(file)
+        .map(Zeroizing::new)
+        .with_context(|| format!("cannot read {}", file.display()))?;
+    Ok(Zeroizing::new(text.trim_end().to_owned()))
+}
