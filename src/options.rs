@@ -4,7 +4,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use inkstone_api::DEFAULT_CALLS_PER_SECOND;
 use inkstone_cluster::Access;
-use inkstone_spec::{Hostname, ImageRegistry, KubernetesName, Region};
+use inkstone_spec::{Hostname, ImageRegistry, Invalid, KubernetesName, Region};
 use inkstone_state::remote::{RemoteConfig, RemoteUrl};
 use serde::Deserialize;
 use std::fmt::{self, Display};
@@ -79,6 +79,10 @@ serve_options! {
     registry_user: String, "INKSTONE_REGISTRY_USER", "NAME";
     /// A file with the registry's password or token.
     registry_password_file: PathBuf, "INKSTONE_REGISTRY_PASSWORD_FILE", "FILE";
+    /// Registries of ready images that speak plain HTTP, host[:port], with commas between them.
+    image_registries_insecure: Registries, "INKSTONE_IMAGE_REGISTRIES_INSECURE", "REGISTRIES";
+    /// A file with users of registries of ready images, as `docker login` writes it.
+    image_registries_credentials: PathBuf, "INKSTONE_IMAGE_REGISTRIES_CREDENTIALS", "FILE";
     /// Keep the state repo on another git host: https, http, ssh, file or an absolute path.
     state_remote: String, "INKSTONE_STATE_REMOTE", "URL";
     /// A file with the credentials for it, as git-credential-store writes it.
@@ -105,8 +109,32 @@ serve_options! {
     ingress_class: KubernetesName, "INKSTONE_INGRESS_CLASS", "CLASS";
     /// First start only: the ingress controller's namespace. [default: kube-system]
     ingress_namespace: KubernetesName, "INKSTONE_INGRESS_NAMESPACE", "NAMESPACE";
+    /// First start only: registries of ready images, host[:port][/path], with commas. [default: none]
+    image_registries: Registries, "INKSTONE_IMAGE_REGISTRIES", "REGISTRIES";
     /// Log lines as JSON. [default: false]
     log_json: bool, "INKSTONE_LOG_JSON", "BOOL";
+}
+
+/// Registries, with commas between them.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Registries(Vec<ImageRegistry>);
+
+impl FromStr for Registries {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+        names.map(str::parse).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl TryFrom<String> for Registries {
+    type Error = Invalid;
+
+    fn try_from(text: String) -> Result<Self, Invalid> {
+        text.parse()
+    }
 }
 
 /// An IP address and a port; never a name, which may stand for several addresses.
@@ -154,6 +182,9 @@ pub(crate) struct ServeConfig {
     pub(crate) workspace_cap: u32,
     pub(crate) calls_per_second: u32,
     pub(crate) registry: Option<RegistryConfig>,
+    pub(crate) image_registries_insecure: Vec<ImageRegistry>,
+    pub(crate) image_registries_credentials: Option<PathBuf>,
+    pub(crate) image_registries: Vec<ImageRegistry>,
     pub(crate) state_remote: Option<RemoteConfig>,
     pub(crate) cluster: Option<ClusterConfig>,
     pub(crate) webhooks: Option<WebhookConfig>,
@@ -266,6 +297,9 @@ impl ServeOptions {
             workspace_cap,
             calls_per_second: all.calls_per_second.unwrap_or(DEFAULT_CALLS_PER_SECOND),
             registry,
+            image_registries_insecure: all.image_registries_insecure.unwrap_or_default().0,
+            image_registries_credentials: all.image_registries_credentials,
+            image_registries: all.image_registries.unwrap_or_default().0,
             state_remote,
             cluster,
             webhooks,

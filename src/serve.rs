@@ -16,7 +16,7 @@ use cluster::Followers;
 use first_run::Start;
 use inkstone_api::ApiConfig;
 use inkstone_builder::{
-    Builder, Credentials, ImageStore, Layout, Registry, StaticServer, Transport,
+    Builder, Credentials, ImageStore, Layout, Registry, StaticServer, Transport, Upstream,
 };
 use inkstone_deployer::{
     Connected, Deployer, GitAuthorizer, GitSink, Parts, Settings, bootstrap_key,
@@ -25,6 +25,7 @@ use inkstone_githost::Limits;
 use inkstone_spec::{ImageRegistry, Ingress};
 use inkstone_state::{Founding, StateRepo};
 use settle::{Settling, is_for_remote};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -128,6 +129,7 @@ async fn open(
             namespace: config.ingress_namespace.clone(),
         },
         registry: pulled_from(config.registry.as_ref(), public_url)?,
+        image_registries: config.image_registries.clone(),
         recipients: vec![keyring.identities()?.current().recipient().clone()],
         templates: &set,
     };
@@ -152,7 +154,8 @@ async fn open(
         state,
         store,
         repos: data.repos().await?,
-        builder: Builder::new(image_store(config.registry.as_ref(), data)?, server),
+        builder: Builder::new(image_store(config.registry.as_ref(), data)?, server)
+            .with_upstream(upstream(config)?),
         keyring,
         pull_key: data.pull_key()?,
         cluster,
@@ -234,6 +237,22 @@ fn image_store(registry: Option<&RegistryConfig>, data: &DataDir) -> anyhow::Res
         }
     };
     Ok(ImageStore::Registry(Registry::new(registry.location.clone(), transport, credentials)))
+}
+
+/// How the registries of ready images are reached.
+fn upstream(config: &ServeConfig) -> anyhow::Result<Upstream> {
+    let insecure = config.image_registries_insecure.iter();
+    let credentials = match &config.image_registries_credentials {
+        None => BTreeMap::new(),
+        Some(file) => {
+            let text = std::fs::read_to_string(file)
+                .with_context(|| format!("cannot read {}", file.display()))?;
+            Credentials::of_docker_config(&text).with_context(|| {
+                format!("{} is not what `docker login` or `skopeo login` writes", file.display())
+            })?
+        }
+    };
+    Ok(Upstream { insecure: insecure.map(|it| it.authority().to_owned()).collect(), credentials })
 }
 
 /// What serves every site; the release ships it beside the binary.

@@ -5,6 +5,7 @@ use inkstone_spec::{Build, CommitId, Digest, Pack, Port, ServiceRef, UserId};
 use crate::error::BuildError;
 use crate::image::Documents;
 use crate::layout::Layout;
+use crate::mirror::Upstream;
 use crate::source::SourceTree;
 use crate::static_server::StaticServer;
 use crate::static_site::Site;
@@ -44,12 +45,32 @@ pub struct BuiltImage {
 pub struct Builder {
     store: ImageStore,
     server: StaticServer,
+    upstream: Upstream,
 }
 
 impl Builder {
     /// A builder that keeps images in `store` and ships `server` with every static site.
     pub fn new(store: ImageStore, server: StaticServer) -> Self {
-        Self { store, server }
+        Self { store, server, upstream: Upstream::default() }
+    }
+
+    /// The same, which reaches the registries of ready images so.
+    #[must_use]
+    pub fn with_upstream(self, upstream: Upstream) -> Self {
+        Self { upstream, ..self }
+    }
+
+    pub(crate) fn store(&self) -> &ImageStore {
+        &self.store
+    }
+
+    pub(crate) fn upstream(&self) -> &Upstream {
+        &self.upstream
+    }
+
+    /// What the machines are that images are made for: those that run the static server.
+    pub(crate) fn architecture(&self) -> &'static str {
+        self.server.architecture()
     }
 
     /// Builds the image of a commit and keeps it. Blocks; `cancel` is asked often, and `log` gets
@@ -62,6 +83,7 @@ impl Builder {
     ) -> Result<BuiltImage, BuildError> {
         match request.build.pack {
             Pack::Static => self.build_static(request, log, cancel),
+            Pack::Image => Err(BuildError::NoSource),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Why a build failed, for whoever pushed the source.
 
 use crate::limits::{MAX_LINKS, MAX_LISTED, MAX_SHOWN};
+use crate::mirror::MirrorError;
 use crate::source::SourceError;
 use crate::store::StoreError;
 
@@ -75,6 +76,12 @@ pub enum BuildError {
         /// What the source tree said.
         source: SourceError,
     },
+    /// The pack takes an image and was given a source tree.
+    #[error("the pack image builds nothing from a source tree")]
+    NoSource,
+    /// A ready image cannot be had, or cannot be run.
+    #[error(transparent)]
+    Mirror(#[from] MirrorError),
     /// The image cannot be kept.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -118,6 +125,8 @@ impl BuildError {
             Self::Cancelled => "cancelled",
             Self::Source { source: SourceError::Oversized { .. }, .. } => "source_too_large",
             Self::Source { .. } => "source_unreadable",
+            Self::NoSource => "invalid_source",
+            Self::Mirror(error) => error.code(),
             Self::Store(error) => error.code(),
         }
     }
@@ -160,6 +169,8 @@ impl BuildError {
                 "Push a commit with a short message and fewer files in one directory."
             }
             Self::Source { .. } => "Push the commit again, then redeploy.",
+            Self::NoSource => "Call update_service with an image, or with another build pack.",
+            Self::Mirror(error) => error.suggestion(),
             Self::Store(error) => return error.suggestion().to_owned(),
         };
         text.to_owned()

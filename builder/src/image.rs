@@ -41,7 +41,7 @@ impl Descriptor {
         Self::of(media_type, Digest::of(content), content.len() as u64)
     }
 
-    fn of(media_type: &str, digest: Digest, size: u64) -> Self {
+    pub(crate) fn of(media_type: &str, digest: Digest, size: u64) -> Self {
         Self { media_type: media_type.to_owned(), digest, size, annotations: BTreeMap::new() }
     }
 }
@@ -160,13 +160,18 @@ impl Index {
     /// Lists an image under a commit's name. An earlier image of that commit, built with other
     /// settings, stays listed by its digest.
     pub(crate) fn list(&mut self, mut image: Descriptor, commit: &CommitId) {
-        self.manifests.retain(|listed| listed.digest != image.digest);
         for listed in &mut self.manifests {
             if listed.annotations.get(REF_NAME).is_some_and(|name| name == commit.as_str()) {
                 listed.annotations.remove(REF_NAME);
             }
         }
         image.annotations.insert(REF_NAME.to_owned(), commit.to_string());
+        self.list_by_digest(image);
+    }
+
+    /// Lists an image under its digest alone.
+    pub(crate) fn list_by_digest(&mut self, image: Descriptor) {
+        self.manifests.retain(|listed| listed.digest != image.digest);
         self.manifests.push(image);
     }
 }

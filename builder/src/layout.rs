@@ -88,11 +88,7 @@ impl Layout {
     ) -> Result<(), StoreError> {
         let directory = self.directory(service);
         let blobs = blobs(&directory);
-        create_directories(&blobs)?;
-        // Held until the end: two builds of one service must not lose each other's listing.
-        let lock = File::open(&directory).map_err(|source| StoreError::disk(&directory, source))?;
-        lock.lock().map_err(|source| StoreError::disk(&directory, source))?;
-
+        let _lock = lock(&directory, &blobs)?;
         self.share(&blobs, &image)?;
         let documents = &image.documents;
         self.write_once(&blobs.join(Digest::of(&documents.config).hex()), &documents.config)?;
@@ -100,14 +96,57 @@ impl Layout {
         persist(image.site_content, &blobs.join(image.site.digest.hex()))?;
         sync(&blobs)?;
 
+        self.change_index(&directory, |index| index.list(image.documents.descriptor, commit))
+    }
+
+    /// Keeps a blob of an image that was made elsewhere; until that is listed, it is no image's.
+    pub(crate) fn keep_blob(
+        &self,
+        service: &ServiceRef,
+        blob: &Descriptor,
+        content: NamedTempFile,
+    ) -> Result<(), StoreError> {
+        let directory = self.directory(service);
+        let blobs = blobs(&directory);
+        let _lock = lock(&directory, &blobs)?;
+        persist(content, &blobs.join(blob.digest.hex()))
+    }
+
+    /// Lists an image that was made elsewhere and whose blobs are all there.
+    pub(crate) fn keep_manifest(
+        &self,
+        service: &ServiceRef,
+        image: Descriptor,
+        content: &[u8],
+    ) -> Result<(), StoreError> {
+        let directory = self.directory(service);
+        let blobs = blobs(&directory);
+        let _lock = lock(&directory, &blobs)?;
+        self.write_once(&blobs.join(image.digest.hex()), content)?;
+        sync(&blobs)?;
+        self.change_index(&directory, |index| index.list_by_digest(image))
+    }
+
+    /// Whether a service has this blob, in its full size.
+    pub(crate) fn has_blob(&self, service: &ServiceRef, blob: &Descriptor) -> bool {
+        let path = self.blob_path(service, &blob.digest);
+        fs::metadata(path).is_ok_and(|found| found.len() == blob.size)
+    }
+
+    /// Changes what a layout lists. Whoever does holds its lock.
+    fn change_index(
+        &self,
+        directory: &Path,
+        change: impl FnOnce(&mut Index),
+    ) -> Result<(), StoreError> {
         self.write_once(&directory.join(MARKER.0), MARKER.1)?;
-        let mut index = read_index(&directory)?;
-        index.list(image.documents.descriptor, commit);
+        let mut index = read_index(directory)?;
+        change(&mut index);
         let path = directory.join(INDEX);
         let json = serde_json::to_vec_pretty(&index)
             .map_err(|error| StoreError::disk(&path, io::Error::other(error)))?;
         self.write(&path, &json)?;
-        sync(&directory)
+        sync(directory)
     }
 
     /// Whether the image and everything that it refers to is there, each blob with its full size.
@@ -116,17 +155,14 @@ impl Layout {
         service: &ServiceRef,
         digest: &Digest,
     ) -> Result<bool, StoreError> {
-        let blobs = blobs(&self.directory(service));
-        let path = blobs.join(digest.hex());
+        let path = self.blob_path(service, digest);
         let Some(content) = read_if_present(&path)? else { return Ok(false) };
         if Digest::of(&content) != *digest {
             return Err(damaged(&path, &"its content is not what its name says"));
         }
         let manifest: Manifest =
             serde_json::from_slice(&content).map_err(|error| damaged(&path, &error))?;
-        let complete = |blob: &Descriptor| {
-            fs::metadata(blobs.join(blob.digest.hex())).is_ok_and(|found| found.len() == blob.size)
-        };
+        let complete = |blob: &Descriptor| self.has_blob(service, blob);
         Ok(complete(&manifest.config) && manifest.layers.iter().all(complete))
     }
 
@@ -155,6 +191,14 @@ impl Layout {
         file.write_all(content).map_err(|source| StoreError::disk(path, source))?;
         persist(file, path)
     }
+}
+
+/// Takes a layout for a change to it: two builds of one service must not lose each other's listing.
+fn lock(directory: &Path, blobs: &Path) -> Result<File, StoreError> {
+    create_directories(blobs)?;
+    let lock = File::open(directory).map_err(|source| StoreError::disk(directory, source))?;
+    lock.lock().map_err(|source| StoreError::disk(directory, source))?;
+    Ok(lock)
 }
 
 /// The folder of a layout's blobs (image-layout.md).

@@ -1,8 +1,12 @@
 //! Images in an OCI registry (distribution-spec 1.1), over the `oci-client` crate.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use http::StatusCode;
@@ -11,11 +15,12 @@ use oci_client::client::{Client, ClientConfig, ClientProtocol};
 use oci_client::errors::{OciDistributionError, OciErrorCode};
 use oci_client::secrets::RegistryAuth;
 use oci_client::{Reference, RegistryOperation};
+use serde::Deserialize;
 use tokio::fs::File;
 use tokio_util::io::ReaderStream;
 
 use crate::error::BuildError;
-use crate::image::MANIFEST;
+use crate::image::{Descriptor, MANIFEST};
 use crate::store::{Image, StoreError};
 
 /// How long the registry may take to accept a connection.
@@ -45,8 +50,8 @@ pub enum Transport {
 /// A user of a registry. It prints without the password.
 #[derive(Clone)]
 pub struct Credentials {
-    username: String,
-    password: String,
+    pub(crate) username: String,
+    pub(crate) password: String,
 }
 
 impl Credentials {
@@ -54,6 +59,35 @@ impl Credentials {
     pub fn new(username: impl Into<String>, password: impl Into<String>) -> Self {
         Self { username: username.into(), password: password.into() }
     }
+
+    /// Reads the users of registries, by `host[:port]`, in what `docker login` writes; `None` if it is
+    /// something else. What it leaves to a helper program is not there.
+    pub fn of_docker_config(text: &str) -> Option<BTreeMap<String, Self>> {
+        let config: DockerConfig = serde_json::from_str(text).ok()?;
+        let mut all = BTreeMap::new();
+        for (registry, login) in config.auths {
+            let Some(auth) = login.auth else { continue };
+            let decoded = STANDARD.decode(auth).ok()?;
+            let (username, password) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
+            // Docker Hub is written as a URL there.
+            let name = registry.trim_start_matches("https://").trim_start_matches("index.");
+            let name = name.split('/').next().unwrap_or_default();
+            all.insert(name.to_owned(), Self::new(username, password));
+        }
+        Some(all)
+    }
+}
+
+/// The part of docker's `config.json` that matters.
+#[derive(Deserialize)]
+struct DockerConfig {
+    #[serde(default)]
+    auths: BTreeMap<String, DockerLogin>,
+}
+
+#[derive(Deserialize)]
+struct DockerLogin {
+    auth: Option<String>,
 }
 
 impl fmt::Debug for Credentials {
@@ -122,6 +156,62 @@ impl Registry {
                 Err(error) => Err(error),
             }
         })
+    }
+
+    pub(crate) fn has_blob(
+        &self,
+        service: &ServiceRef,
+        blob: &Descriptor,
+    ) -> Result<bool, StoreError> {
+        let reference = self.mirrored(service, blob);
+        self.run(LOOK, async {
+            let client = self.client();
+            client.auth(&reference, &self.auth(), RegistryOperation::Push).await?;
+            client.blob_exists(&reference, blob.digest.as_str()).await
+        })
+    }
+
+    /// Pushes a blob of an image that was made elsewhere.
+    pub(crate) fn keep_blob(
+        &self,
+        service: &ServiceRef,
+        blob: &Descriptor,
+        content: &Path,
+    ) -> Result<(), StoreError> {
+        let reference = self.mirrored(service, blob);
+        self.run(PUSH, async {
+            let client = self.client();
+            client.auth(&reference, &self.auth(), RegistryOperation::Push).await?;
+            let file = ReaderStream::new(File::open(content).await?).map(|chunk| Ok(chunk?));
+            let digest = blob.digest.as_str();
+            client.push_blob_stream(&reference, file, digest, Some(blob.size)).await?;
+            Ok(())
+        })
+    }
+
+    /// Pushes the manifest of an image whose blobs are all there.
+    pub(crate) fn keep_manifest(
+        &self,
+        service: &ServiceRef,
+        image: &Descriptor,
+        content: &[u8],
+    ) -> Result<(), StoreError> {
+        let reference = self.mirrored(service, image);
+        self.run(PUSH, async {
+            let client = self.client();
+            client.auth(&reference, &self.auth(), RegistryOperation::Push).await?;
+            let media_type = image.media_type.parse().map_err(|_| {
+                OciDistributionError::UnsupportedMediaTypeError(image.media_type.clone())
+            })?;
+            client.push_manifest_raw(&reference, content.to_vec(), media_type).await?;
+            Ok(())
+        })
+    }
+
+    /// Names something that was made elsewhere: a tag, so that the registry does not collect it.
+    fn mirrored(&self, service: &ServiceRef, what: &Descriptor) -> Reference {
+        let (host, repository) = self.repository(service);
+        Reference::with_tag(host, repository, format!("image-{}", what.digest.hex()))
     }
 
     async fn push(
@@ -262,7 +352,7 @@ fn says(error: &OciDistributionError, statuses: &[StatusCode], codes: &[OciError
 }
 
 /// An error and what caused it, in one line.
-fn causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -137,7 +137,7 @@ fn entries_of(commit: &Commit) -> Result<Vec<HistoryEntry>, StateError> {
         let brought = release(&commit.snapshot, &name)?.filter(|is| Some(is) != was.as_ref());
         entries.push(HistoryEntry {
             deployment: brought.as_ref().map(|release| release.deployment.clone()),
-            source_commit: brought.map(|release| release.source_commit),
+            source_commit: brought.and_then(|release| release.source_commit),
             ..entry(name, OPERATOR_ACTION, commit.author.clone())
         });
     }
@@ -175,6 +175,7 @@ mod tests {
                 namespace: "kube-system".parse().unwrap(),
             },
             registry: "registry.internal:5000".parse().unwrap(),
+            image_registries: Vec::new(),
             recipients: vec![Identity::generate().unwrap().recipient().clone()],
             templates: &templates,
         };

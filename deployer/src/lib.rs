@@ -14,6 +14,7 @@ mod caller;
 mod failure;
 mod history_index;
 mod idempotency;
+mod images;
 mod near;
 mod page;
 mod projects;

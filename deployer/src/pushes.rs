@@ -7,7 +7,7 @@ use crate::{Action, Denial, Deployer, Object, Refusal, authorize};
 use inkstone_githost::{
     Access, Authorizer, Denied, Operation, Push, PushSink, RefUpdate, RepoPath,
 };
-use inkstone_spec::{BranchName, CommitId, KeyName, RepoRef, ServiceRef};
+use inkstone_spec::{BranchName, KeyName, RepoRef, Revision, ServiceRef};
 use inkstone_state::ServiceFiles;
 use inkstone_state::push::Reach;
 
@@ -163,7 +163,9 @@ impl Deployer {
                 });
             }
             for files in followers {
-                lines.push(self.deploy_event(&files, &head, pusher).await);
+                let Some(branch) = files.service.spec.source.branch().cloned() else { continue };
+                let revision = Revision::Commit { branch, commit: head.clone() };
+                lines.push(self.deploy_event(&files, revision, pusher).await);
             }
             Ok::<_, Refusal>(lines)
         };
@@ -173,21 +175,26 @@ impl Deployer {
         })
     }
 
-    async fn deploy_event(&self, files: &ServiceFiles, head: &CommitId, pusher: &Pusher) -> String {
+    async fn deploy_event(
+        &self,
+        files: &ServiceFiles,
+        revision: Revision,
+        pusher: &Pusher,
+    ) -> String {
         let origin = Origin {
             actor: pusher.name.clone(),
             tool: TOOL.to_owned(),
             request_id: pusher.request_id.clone(),
         };
         let name = files.service.metadata.service_ref();
-        match self.event(origin, files, head.clone()).await {
+        match self.event(origin, files, revision.clone()).await {
             Ok(Ok(deployment)) => {
                 let status = deployment.status;
                 let why =
                     files.service.spec.hold.as_ref().map(|hold| format!(", {}", waiting(hold)));
                 format!(
                     "{name}: {status} at {} as {}{}; follow it with get_service.",
-                    head.short(),
+                    revision.short(),
                     deployment.id,
                     why.unwrap_or_default()
                 )
@@ -208,7 +215,7 @@ impl Deployer {
             let mut found = Followers::default();
             for name in crate::services::names_in(&snapshot, &repo.workspace)? {
                 let Some((_, service)) = snapshot.intent(&name)? else { continue };
-                let source = &service.spec.source;
+                let Some(source) = service.spec.source.branch() else { continue };
                 if source.repo != repo.repo {
                     continue;
                 }
@@ -268,8 +275,8 @@ impl Deployer {
             let services = self.changed_by_hand(old.clone(), new).await?;
             lines.extend(self.without_source(&services).await?);
             for service in services.into_values() {
-                if let Some((files, head)) = self.missed_by(&service).await? {
-                    lines.push(self.deploy_event(&files, &head, pusher).await);
+                if let Some((files, missed)) = self.missed_by(&service).await? {
+                    lines.push(self.deploy_event(&files, missed, pusher).await);
                 }
             }
         }

@@ -3,7 +3,7 @@
 use crate::undone::{Undone, Wanted};
 use crate::{Caller, Deployer, Refusal, now_ms};
 use inkstone_secrets::EnvFile;
-use inkstone_spec::{CommitId, DeploymentId, Digest, KeyName, Trigger, yaml};
+use inkstone_spec::{DeploymentId, Digest, KeyName, Revision, Trigger, yaml};
 use inkstone_state::ServiceFiles;
 use inkstone_store::{Deployment, Enqueued, NewDeployment, OverrideOf};
 use uuid::Uuid;
@@ -32,26 +32,26 @@ impl Deployer {
         caller: &Caller,
         files: &ServiceFiles,
         trigger: Trigger,
-        source_commit: CommitId,
+        revision: Revision,
     ) -> Result<(Deployment, Vec<DeploymentId>), Refusal> {
-        self.enqueue_as(caller.into(), files, trigger, source_commit, None).await
+        self.enqueue_as(caller.into(), files, trigger, revision, None).await
     }
 
-    /// Queues what follows from a branch that points at `head`, unless that was undone. For an event that
-    /// is work already, that work is returned.
+    /// Queues what follows from a change that nobody asked to be deployed, such as of a branch, unless that
+    /// was undone. For an event that is work already, that work is returned.
     pub(crate) async fn event(
         &self,
         origin: Origin,
         files: &ServiceFiles,
-        head: CommitId,
+        revision: Revision,
     ) -> Result<Result<Deployment, Undone>, Refusal> {
         let trigger = Trigger::GitPush;
-        if let Some(undone) = self.look(&Wanted::of(files, &head, trigger)).await?.undone {
+        if let Some(undone) = self.look(&Wanted::of(files, &revision, trigger)).await?.undone {
             let (service, by) = (files.service.metadata.service_ref(), undone.refusal());
-            tracing::info!(%service, source_commit = %head, reason = by.message, "skipped");
+            tracing::info!(%service, %revision, reason = by.message, "skipped");
             return Ok(Err(undone));
         }
-        let (deployment, _) = self.enqueue_as(origin, files, trigger, head, None).await?;
+        let (deployment, _) = self.enqueue_as(origin, files, trigger, revision, None).await?;
         Ok(Ok(deployment))
     }
 
@@ -61,7 +61,7 @@ impl Deployer {
         origin: Origin,
         files: &ServiceFiles,
         trigger: Trigger,
-        source_commit: CommitId,
+        revision: Revision,
         override_of: Option<OverrideOf>,
     ) -> Result<(Deployment, Vec<DeploymentId>), Refusal> {
         let new = NewDeployment {
@@ -72,8 +72,7 @@ impl Deployer {
             actor: origin.actor,
             tool: origin.tool,
             request_id: origin.request_id,
-            source: files.service.spec.source.clone(),
-            source_commit,
+            revision,
             intent_hash: intent_hash(files)?,
             override_of,
         };
@@ -81,7 +80,7 @@ impl Deployer {
             Enqueued::New { deployment, superseded } => {
                 tracing::info!(
                     deployment = %deployment.id, service = %deployment.service,
-                    source_commit = %deployment.source_commit, request_id = %deployment.request_id,
+                    revision = %deployment.revision, request_id = %deployment.request_id,
                     "queued"
                 );
                 (deployment, superseded)

@@ -37,7 +37,7 @@ impl Deployer {
     pub(crate) async fn without_source(&self, services: &Services) -> Result<Vec<String>, Refusal> {
         let mut remarks = Vec::new();
         for (name, service) in services {
-            let source = &service.spec.source;
+            let Some(source) = service.spec.source.branch() else { continue };
             let repo = RepoRef { workspace: name.workspace.clone(), repo: source.repo.clone() };
             let remark = match self.inner.repos.branch_head(&repo, &source.branch).await {
                 Ok(Some(_)) => continue,

@@ -72,7 +72,7 @@ impl Deployer {
                 let mut followers = Vec::new();
                 for name in names_in(&snapshot, &wanted.workspace)? {
                     let intent = snapshot.intent(&name)?;
-                    if intent.is_some_and(|(_, it)| it.spec.source.repo == wanted.repo) {
+                    if intent.is_some_and(|(_, it)| it.spec.source.repo() == Some(&wanted.repo)) {
                         followers.push(short(&name));
                     }
                 }

@@ -6,7 +6,9 @@ use crate::caller::request_id;
 use crate::queue::Origin;
 use crate::services::names_in;
 use crate::{Deployer, Refusal};
-use inkstone_spec::{CommitId, KeyName, RepoRef, Service, ServiceRef, WorkspaceName};
+use inkstone_spec::{
+    CommitId, KeyName, RepoRef, Revision, Service, ServiceRef, Source, WorkspaceName,
+};
 use inkstone_state::{ServiceFiles, Snapshot};
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,23 +69,23 @@ impl Deployer {
                 Ok((snapshot, workspaces))
             })
             .await?;
-        let mut lost: Vec<(ServiceRef, CommitId)> = Vec::new();
+        let mut lost: Vec<(ServiceRef, Revision)> = Vec::new();
         // One workspace after another: all services together would fill the memory.
         for workspace in workspaces {
             let all = snapshot.clone();
             let services = self.with_state(move |_| services_of(&all, &workspace)).await?;
             for service in services {
-                if let Some(head) = self.lost_push(&service).await? {
-                    lost.push((service.metadata.service_ref(), head));
+                if let Some(missed) = self.missed(&service).await? {
+                    lost.push((service.metadata.service_ref(), missed));
                 }
             }
         }
         drop(snapshot);
         let mut pushes = Found { queued: 0, failed: 0 };
-        for (name, head) in lost {
+        for (name, missed) in lost {
             let found = self.with_state(move |state| Ok(state.main()?.service(&name)?)).await?;
             let Some(files) = found else { continue };
-            match self.event(nobody()?, &files, head).await {
+            match self.event(nobody()?, &files, missed).await {
                 Ok(Ok(_)) => pushes.queued += 1,
                 Ok(Err(_)) => {}
                 Err(refusal) => {
@@ -103,46 +105,54 @@ impl Deployer {
         new: CommitId,
     ) -> Result<(), Refusal> {
         for service in self.changed_by_hand(old, new).await?.into_values() {
-            if let Some((files, head)) = self.missed_by(&service).await? {
-                drop(self.event(nobody()?, &files, head).await?);
+            if let Some((files, missed)) = self.missed_by(&service).await? {
+                drop(self.event(nobody()?, &files, missed).await?);
             }
         }
         Ok(())
     }
 
-    /// A service as it is now and the push that it missed, if it did: as one that was deleted does, and is
-    /// told of when it comes back.
+    /// A service as it is now and what it missed, if it did: as one that was deleted misses a push, and is
+    /// told of it when it comes back.
     pub(crate) async fn missed_by(
         &self,
         service: &Service,
-    ) -> Result<Option<(ServiceFiles, CommitId)>, Refusal> {
-        let Some(head) = self.lost_push(service).await? else { return Ok(None) };
+    ) -> Result<Option<(ServiceFiles, Revision)>, Refusal> {
+        let Some(missed) = self.missed(service).await? else { return Ok(None) };
         let name = service.metadata.service_ref();
         let found = self.with_state(move |state| Ok(state.main()?.service(&name)?)).await?;
-        Ok(found.map(|files| (files, head)))
+        Ok(found.map(|files| (files, missed)))
     }
 
-    /// Where the service's branch points, if that was neither queued nor deployed.
-    async fn lost_push(&self, service: &Service) -> Result<Option<CommitId>, Refusal> {
+    /// What the service's source says that was neither queued nor deployed: where its branch points, or its
+    /// image.
+    async fn missed(&self, service: &Service) -> Result<Option<Revision>, Refusal> {
         let name = service.metadata.service_ref();
-        let source = &service.spec.source;
-        let repo = RepoRef { workspace: name.workspace.clone(), repo: source.repo.clone() };
-        let head = match self.inner.repos.branch_head(&repo, &source.branch).await {
-            Ok(head) => head,
-            Err(error) => {
-                // One repository that is gone must not hide what others lost.
-                tracing::error!(%error, service = %name, "could not look for a lost push");
-                None
+        let wanted = match &service.spec.source {
+            Source::Image { image } => Some(Revision::Image(image.clone())),
+            Source::Branch(branch) => {
+                let repo = RepoRef { workspace: name.workspace.clone(), repo: branch.repo.clone() };
+                match self.inner.repos.branch_head(&repo, &branch.branch).await {
+                    Ok(head) => {
+                        head.map(|commit| Revision::Commit { branch: branch.clone(), commit })
+                    }
+                    Err(error) => {
+                        // One repository that is gone must not hide what others lost.
+                        tracing::error!(%error, service = %name, "could not look for a lost push");
+                        None
+                    }
+                }
             }
         };
-        let Some(head) = head else { return Ok(None) };
-        if service.release.as_ref().is_some_and(|r| r.source_commit == head) {
+        let Some(wanted) = wanted else { return Ok(None) };
+        if service.release.as_ref().is_some_and(|release| release.is_of(&wanted)) {
             return Ok(None);
         }
         let latest = self.inner.store.latest(&name).await?;
-        let is_known = latest
-            .is_some_and(|d| d.service_uid == service.metadata.uid && d.source_commit == head);
-        Ok((!is_known).then_some(head))
+        let is_known = latest.is_some_and(|latest| {
+            latest.service_uid == service.metadata.uid && latest.revision.is_same(&wanted)
+        });
+        Ok((!is_known).then_some(wanted))
     }
 }
 

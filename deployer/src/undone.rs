@@ -2,10 +2,14 @@
 //!
 //! A release has its place where its deployment's deploy stands in the history of the state repo. A
 //! source commit is undone while it, or one that came after it, was deployed later than the current
-//! release: somebody has seen it and taken it back. What is newer than all of these deploys normally.
+//! release: somebody has seen it and taken it back. What is newer than all of these deploys normally. A
+//! ready image has nothing that came after it, and whoever asks for it by name gets it.
 
 use crate::{Deployer, Refusal};
-use inkstone_spec::{CommitId, DeploymentId, RepoRef, Service, ServiceRef, ServiceUid, Trigger};
+use inkstone_spec::{
+    CommitId, DeploymentId, RepoRef, Revision, Service, ServiceRef, ServiceUid, SourceBranch,
+    Trigger,
+};
 use inkstone_state::history::Walk;
 use inkstone_state::{ServiceFiles, Snapshot, StateError};
 use inkstone_store::{
@@ -18,58 +22,59 @@ pub(crate) const REVERTED: &str = "reverted";
 /// How many commits a look may be behind the state that it is relied on for.
 const MAX_BEHIND: usize = 200;
 
-/// What history says about one source commit of a service, at one commit of the state repo.
+/// What history says about what a service should deploy, at one commit of the state repo.
 pub(crate) struct Look {
     head: CommitId,
     service: ServiceRef,
     /// The deployment of the release that was current.
     pub(crate) current: Option<DeploymentId>,
-    /// Why the source commit is skipped.
+    /// Why it is skipped.
     pub(crate) undone: Option<Undone>,
 }
 
-/// A source commit that was undone.
+/// A source commit or an image that was undone.
 pub(crate) struct Undone {
-    source_commit: CommitId,
+    revision: Revision,
     /// The deploy that had it.
     deploy: HistoryDeploy,
     /// What undid that, where it is clear.
     by: Option<CommitId>,
 }
 
-/// A source commit that is to be deployed.
+/// What is to be deployed.
 pub(crate) struct Wanted {
     service: ServiceRef,
     uid: ServiceUid,
-    repo: RepoRef,
-    source_commit: CommitId,
+    revision: Revision,
     trigger: Trigger,
 }
 
 impl Wanted {
     /// Of a service as it is now.
-    pub(crate) fn of(files: &ServiceFiles, source_commit: &CommitId, trigger: Trigger) -> Self {
-        let Service { metadata, spec, .. } = &*files.service;
-        let service = metadata.service_ref();
-        Self {
-            repo: RepoRef { workspace: service.workspace.clone(), repo: spec.source.repo.clone() },
-            service,
-            uid: metadata.uid.clone(),
-            source_commit: source_commit.clone(),
-            trigger,
-        }
+    pub(crate) fn of(files: &ServiceFiles, revision: &Revision, trigger: Trigger) -> Self {
+        let Service { metadata, .. } = &*files.service;
+        let (service, uid) = (metadata.service_ref(), metadata.uid.clone());
+        Self { service, uid, revision: revision.clone(), trigger }
+    }
+
+    /// The repository of a branch of the service.
+    fn repo(&self, branch: &SourceBranch) -> RepoRef {
+        RepoRef { workspace: self.service.workspace.clone(), repo: branch.repo.clone() }
+    }
+
+    /// Whether it is asked for by name: an image is by whoever calls, a commit by nobody, for it is what
+    /// the branch happens to point at.
+    fn is_named(&self) -> bool {
+        self.revision.image().is_some() && self.trigger != Trigger::GitPush
     }
 }
 
 impl From<&Deployment> for Wanted {
     fn from(deployment: &Deployment) -> Self {
-        let service = deployment.service.clone();
-        let repo = deployment.source.repo.clone();
         Self {
-            repo: RepoRef { workspace: service.workspace.clone(), repo },
-            service,
+            service: deployment.service.clone(),
             uid: deployment.service_uid.clone(),
-            source_commit: deployment.source_commit.clone(),
+            revision: deployment.revision.clone(),
             trigger: deployment.trigger,
         }
     }
@@ -86,16 +91,16 @@ impl Deployer {
         let release = service.as_ref().and_then(|service| service.release.as_ref());
         let current = release.map(|release| release.deployment.clone());
         let mut look = Look { head, service: name.clone(), current, undone: None };
-        let runs = release.map(|release| &release.source_commit);
         // Who asks for what runs brings nothing back.
-        let runs_already =
-            runs == Some(&wanted.source_commit) && wanted.trigger != Trigger::GitPush;
-        if service.is_none() || runs_already {
+        let runs_already = release.is_some_and(|release| release.is_of(&wanted.revision))
+            && wanted.trigger != Trigger::GitPush;
+        if service.is_none() || runs_already || wanted.is_named() {
             return Ok(look);
         }
         let rows = store.service_history(name, None, MAX_HISTORY_PAGE).await?;
-        let line =
-            release.map(|r| line(&rows, &r.deployment, &r.source_commit)).unwrap_or_default();
+        let line = release
+            .map(|r| line(&rows, &r.deployment, r.source_commit.as_ref()))
+            .unwrap_or_default();
         let mut later = store.deploys_after(name, line.last().copied()).await?;
         later.retain(|deploy| !line.contains(&&deploy.deployment));
         drop(indexed);
@@ -106,8 +111,8 @@ impl Deployer {
                 Some(by) if self.takes_away(&by, wanted).await? => Some(by),
                 _ => None,
             };
-            let source_commit = wanted.source_commit.clone();
-            look.undone = Some(Undone { source_commit, deploy, by });
+            let revision = wanted.revision.clone();
+            look.undone = Some(Undone { revision, deploy, by });
         }
         Ok(look)
     }
@@ -118,12 +123,16 @@ impl Deployer {
         &self,
         files: &ServiceFiles,
         head: CommitId,
+        branch: &SourceBranch,
         trigger: Trigger,
-    ) -> Result<CommitId, Refusal> {
+    ) -> Result<Revision, Refusal> {
+        let of = |commit| Revision::Commit { branch: branch.clone(), commit };
+        let head = of(head);
         let look = self.look(&Wanted::of(files, &head, trigger)).await?;
-        match (look.undone, &files.service.release) {
+        let release = files.service.release.as_ref();
+        match (look.undone, release.and_then(|release| release.source_commit.clone())) {
             (None, _) => Ok(head),
-            (Some(_), Some(release)) => Ok(release.source_commit.clone()),
+            (Some(_), Some(runs)) => Ok(of(runs)),
             (Some(undone), None) => Err(undone.refusal()),
         }
     }
@@ -154,34 +163,58 @@ impl Deployer {
         .await
     }
 
-    /// The newest of these deploys that had the wanted source commit: as its own, or as a part of it.
+    /// The newest of these deploys that had what is wanted: as its own, or, of a commit, as a part of it.
     async fn deploy_that_had(
         &self,
         wanted: &Wanted,
         deploys: Vec<HistoryDeploy>,
     ) -> Result<Option<HistoryDeploy>, Refusal> {
-        let Wanted { repo, source_commit, .. } = wanted;
-        if let Some(deploy) = deploys.iter().find(|d| d.source_commit == *source_commit) {
+        let (branch, wanted_commit) = match &wanted.revision {
+            Revision::Commit { branch, commit } => (branch, commit),
+            Revision::Image(_) => return self.deploy_of_image(wanted, deploys).await,
+        };
+        let is_it = |deploy: &&HistoryDeploy| deploy.source_commit.as_ref() == Some(wanted_commit);
+        if let Some(deploy) = deploys.iter().find(is_it) {
             return Ok(Some(deploy.clone()));
         }
         let repos = &self.inner.repos;
-        let mut heads: Vec<_> = deploys.iter().map(|d| d.source_commit.clone()).collect();
+        let repo = wanted.repo(branch);
+        let mut heads: Vec<_> = deploys.iter().filter_map(|d| d.source_commit.clone()).collect();
         heads.sort_unstable();
         heads.dedup();
-        if !repos.is_ancestor(repo, source_commit, &heads).await? {
+        if !repos.is_ancestor(&repo, wanted_commit, &heads).await? {
             return Ok(None);
         }
         for deploy in deploys {
-            let head = std::slice::from_ref(&deploy.source_commit);
-            if repos.is_ancestor(repo, source_commit, head).await? {
+            if repos.is_ancestor(&repo, wanted_commit, deploy.source_commit.as_slice()).await? {
                 return Ok(Some(deploy));
             }
         }
         Ok(None)
     }
 
-    /// Whether the service had the wanted source commit right before the commit `by`, so that reverting
-    /// that one brings it back. Where the service was deleted meanwhile, it does not.
+    /// The newest of these deploys that took the wanted image.
+    async fn deploy_of_image(
+        &self,
+        wanted: &Wanted,
+        deploys: Vec<HistoryDeploy>,
+    ) -> Result<Option<HistoryDeploy>, Refusal> {
+        let (name, revision) = (wanted.service.clone(), wanted.revision.clone());
+        self.with_state(move |state| {
+            for deploy in deploys {
+                let found = state.at(&deploy.state_commit)?.intent(&name)?;
+                let release = found.and_then(|(_, service)| service.release.clone());
+                if release.is_some_and(|release| release.is_of(&revision)) {
+                    return Ok(Some(deploy));
+                }
+            }
+            Ok(None)
+        })
+        .await
+    }
+
+    /// Whether the service had what is wanted right before the commit `by`, so that reverting that one
+    /// brings it back. Where the service was deleted meanwhile, it does not.
     async fn takes_away(&self, by: &CommitId, wanted: &Wanted) -> Result<bool, Refusal> {
         let (by, name) = (by.clone(), wanted.service.clone());
         let had = self
@@ -193,9 +226,12 @@ impl Deployer {
             })
             .await?;
         let Some(had) = had else { return Ok(false) };
-        let Wanted { repo, source_commit, .. } = wanted;
-        Ok(had.source_commit == *source_commit
-            || self.inner.repos.is_ancestor(repo, source_commit, &[had.source_commit]).await?)
+        if had.is_of(&wanted.revision) {
+            return Ok(true);
+        }
+        let Revision::Commit { branch, commit } = &wanted.revision else { return Ok(false) };
+        let (repo, had) = (wanted.repo(branch), had.source_commit.as_slice());
+        Ok(self.inner.repos.is_ancestor(&repo, commit, had).await?)
     }
 }
 
@@ -231,15 +267,16 @@ impl Look {
 impl Undone {
     /// What the caller is told.
     pub(crate) fn refusal(&self) -> Refusal {
-        let (wanted, had) = (&self.source_commit, &self.deploy.source_commit);
-        let what = if wanted == had {
-            format!("Source commit {} was deployed", wanted.short())
-        } else {
-            format!(
+        let what = match (&self.revision, &self.deploy.source_commit) {
+            (Revision::Image(image), _) => format!("The image {image} was deployed"),
+            (Revision::Commit { commit, .. }, Some(had)) if commit != had => format!(
                 "Source commit {} is part of {}, which was deployed",
-                wanted.short(),
+                commit.short(),
                 had.short()
-            )
+            ),
+            (Revision::Commit { commit, .. }, _) => {
+                format!("Source commit {} was deployed", commit.short())
+            }
         };
         let back = match &self.by {
             Some(by) => format!("`git revert {}` in the state repo undoes the undoing", by.short()),
@@ -247,13 +284,16 @@ impl Undone {
                 "revert what undid it in the state repo (get_service_history lists it)".to_owned()
             }
         };
-        Refusal::new(
-            REVERTED,
-            format!("{what} as {} and undone since.", self.deploy.deployment),
-            format!(
+        let next = match &self.revision {
+            Revision::Commit { .. } => format!(
                 "A newer source commit deploys by itself. To have this one back, {back}, or call redeploy_service with override_revert true."
             ),
-        )
+            Revision::Image(_) => {
+                format!("To have it back, {back}, or call redeploy_service.")
+            }
+        };
+        let message = format!("{what} as {} and undone since.", self.deploy.deployment);
+        Refusal::new(REVERTED, message, next)
     }
 }
 
@@ -262,7 +302,7 @@ impl Undone {
 fn line<'a>(
     rows: &'a [HistoryRow],
     current: &'a DeploymentId,
-    source_commit: &CommitId,
+    source_commit: Option<&CommitId>,
 ) -> Vec<&'a DeploymentId> {
     let (mut line, mut place, mut older) = (vec![current], current, rows);
     loop {
@@ -276,7 +316,7 @@ fn line<'a>(
         let before = since_creation
             .find_map(|row| Some((row.entry.deployment.as_ref()?, &row.entry.source_commit)));
         match before {
-            Some((deployment, same)) if same.as_ref() == Some(source_commit) => {
+            Some((deployment, same)) if same.is_some() && same.as_ref() == source_commit => {
                 place = deployment;
                 line.push(place);
             }
@@ -354,7 +394,10 @@ mod tests {
 
     /// The line of the release that is current in the end.
     fn line_of(happened: &[Happened], current: u128, source: u128) -> Vec<DeploymentId> {
-        line(&rows(happened), &deployment(current), &commit(source)).into_iter().cloned().collect()
+        line(&rows(happened), &deployment(current), Some(&commit(source)))
+            .into_iter()
+            .cloned()
+            .collect()
     }
 
     #[test]
@@ -387,7 +430,7 @@ mod tests {
             position: 2,
             state_commit: at(2),
             deployment: deployment(2),
-            source_commit: commit(22),
+            source_commit: Some(commit(22)),
         };
         let by = |happened: &[Happened], current: Option<u128>| {
             let happened = [&[one, two], happened].concat();

@@ -283,8 +283,12 @@ pub struct ServiceSummary {
     pub name: String,
     /// Its project.
     pub project: String,
-    /// Its source repository.
-    pub repo: String,
+    /// Its source repository; absent where its source is a ready image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repo: Option<String>,
+    /// Its source, where that is a ready image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
     /// Where it answers.
     pub url: String,
     /// The status of its newest deployment; once that is committed, how what is released is doing.
@@ -303,10 +307,15 @@ pub struct ServiceView {
     pub workspace: String,
     /// Its region.
     pub region: String,
-    /// Its source repository.
-    pub repo: String,
+    /// Its source repository; absent where its source is a ready image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repo: Option<String>,
+    /// Its source, where that is a ready image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
     /// The branch that is deployed when it moves.
-    pub branch: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
     /// How it is built.
     pub build_pack: String,
     /// How many pods it runs.
@@ -372,8 +381,12 @@ pub struct DeploymentView {
     pub step: String,
     /// What started it.
     pub trigger: &'static str,
-    /// What is deployed.
-    pub source_commit: String,
+    /// The source commit that is deployed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_commit: Option<String>,
+    /// The ready image, where the source is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_image: Option<String>,
     /// The state commit that it ended in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
@@ -400,8 +413,12 @@ pub struct DeploymentSummary {
     /// What is being done.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub step: String,
-    /// What is deployed.
-    pub source_commit: String,
+    /// The source commit that is deployed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_commit: Option<String>,
+    /// The ready image, where the source is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_image: Option<String>,
 }
 
 /// Why a deployment failed.
@@ -420,8 +437,12 @@ pub struct ErrorView {
 pub struct ReleaseView {
     /// The deployment that made it.
     pub deployment: String,
-    /// What was built.
-    pub source_commit: String,
+    /// The source commit that was built.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_commit: Option<String>,
+    /// The ready image, where the source is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_image: Option<String>,
     /// The image's digest.
     pub image: String,
     /// The port that pods listen on.

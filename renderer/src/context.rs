@@ -85,7 +85,7 @@ pub(crate) struct ServiceIdentity {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ReleaseIdentity {
     pub(crate) deployment: String,
-    pub(crate) source_commit: String,
+    pub(crate) source_commit: Option<String>,
 }
 
 impl Place {
@@ -138,7 +138,7 @@ impl ServiceContext {
             },
             release: ReleaseIdentity {
                 deployment: release.deployment.to_string(),
-                source_commit: release.source_commit.to_string(),
+                source_commit: release.source_commit.as_ref().map(ToString::to_string),
             },
             image: format!("{}/{reference}@{}", cluster.registry, release.image),
             port: service.spec.port.unwrap_or(release.port).get(),

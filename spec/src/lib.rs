@@ -14,6 +14,7 @@ mod error;
 mod hold;
 mod host;
 mod ids;
+mod image;
 mod intent;
 mod layout;
 mod names;
@@ -34,12 +35,13 @@ pub use error::Invalid;
 pub use hold::{HoldReason, UtcTime};
 pub use host::{Hostname, RESERVED_HOST_LABELS, default_host};
 pub use ids::{DeploymentId, ServiceUid};
+pub use image::ImageReference;
 pub use intent::{
     ApiVersion, Build, Cluster, ClusterKind, ClusterMetadata, ClusterSpec, Hold, Host, HostKind,
     HostMetadata, HostSpec, Ingress, Inkstone, InkstoneKind, InkstoneSpec, Isolation, Pack,
     Project, ProjectKind, ProjectMetadata, ProjectQuota, ProjectRelease, ProjectSpec, Release,
-    Resources, Service, ServiceKind, ServiceMetadata, ServiceSpec, Source, SourceHost, Workspace,
-    WorkspaceKind, WorkspaceMetadata, WorkspaceQuota, WorkspaceSpec,
+    Resources, Revision, Service, ServiceKind, ServiceMetadata, ServiceSpec, Source, SourceBranch,
+    SourceHost, Workspace, WorkspaceKind, WorkspaceMetadata, WorkspaceQuota, WorkspaceSpec,
 };
 pub use layout::{FileName, Owner, StatePath, TemplateScope};
 pub use names::{

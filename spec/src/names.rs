@@ -108,7 +108,7 @@ fn is_branch(value: &str) -> bool {
         })
 }
 
-fn is_registry(value: &str) -> bool {
+pub(crate) fn is_registry(value: &str) -> bool {
     let mut parts = value.split('/');
     let authority = parts.next().unwrap_or_default();
     let (host, port) = match authority.split_once(':') {

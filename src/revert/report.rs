@@ -87,7 +87,10 @@ fn release(files: &ServiceFiles) -> String {
         return format!("{NONE}, so nothing runs");
     };
     let image = release.image.hex().get(..DIGEST_CHARS).unwrap_or_default();
-    format!("source {}, image {image}", release.source_commit.short())
+    match &release.source_commit {
+        Some(commit) => format!("source {}, image {image}", commit.short()),
+        None => format!("image {image}"),
+    }
 }
 
 fn templates(files: &ServiceFiles) -> String {

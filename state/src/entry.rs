@@ -55,7 +55,7 @@ impl Entry {
         if let (By::Inkstone { .. }, Some(claim)) = (&by, commit.claim()) {
             (deployment, source_commit) = (claim.deployment.clone(), claim.source_commit.clone());
         } else if let Some(release) = brought(before, &commit.snapshot, &owners)? {
-            (deployment, source_commit) = (Some(release.deployment), Some(release.source_commit));
+            (deployment, source_commit) = (Some(release.deployment), release.source_commit);
         }
         Ok(Self {
             commit: commit.id.clone(),

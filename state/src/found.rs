@@ -29,6 +29,8 @@ pub struct Founding<'a> {
     pub ingress: Ingress,
     /// Where pods pull images from.
     pub registry: ImageRegistry,
+    /// From which registries ready images may be taken.
+    pub image_registries: Vec<ImageRegistry>,
     /// Who can open sealed values.
     pub recipients: Vec<Recipient>,
     /// The template set of the first deploys.
@@ -153,6 +155,7 @@ fn first_files(founding: &Founding<'_>, signer: &Signer) -> Result<Vec<Edit>, St
             apps_domain: founding.apps_domain.clone(),
             ingress: founding.ingress.clone(),
             registry: founding.registry.clone(),
+            image_registries: founding.image_registries.clone(),
             recipients: founding.recipients.clone(),
             templates: founding.templates.digest().clone(),
         },

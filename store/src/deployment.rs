@@ -4,8 +4,8 @@ use crate::StoreError;
 use crate::row::{Columns, parse};
 use crate::sqlite::Row;
 use inkstone_spec::{
-    CommitId, DeploymentId, DeploymentStatus, Digest, Invalid, KeyName, ServiceRef, ServiceUid,
-    Source, Trigger,
+    CommitId, DeploymentId, DeploymentStatus, Digest, Invalid, KeyName, Revision, ServiceRef,
+    ServiceUid, SourceBranch, Trigger,
 };
 use std::fmt;
 use std::str::FromStr;
@@ -14,7 +14,7 @@ use std::str::FromStr;
 macro_rules! columns {
     () => {
         "id, workspace, project, service, service_uid, trigger_kind, actor, tool, request_id, \
-         source_host, source_repo, source_branch, source_commit, intent_hash, override_of, \
+         source_host, source_repo, source_branch, source_commit, source_image, intent_hash, override_of, \
          status, held, step, stop_requested, error_code, error_message, error_suggestion, image, \
          state_commit, created_at, started_at, finished_at, lease_owner, lease_until, attempts"
     };
@@ -38,10 +38,8 @@ pub struct NewDeployment {
     pub tool: String,
     /// The request that it belongs to, as logs name it.
     pub request_id: String,
-    /// The branch that is deployed.
-    pub source: Source,
-    /// The commit of that branch.
-    pub source_commit: CommitId,
+    /// What is deployed.
+    pub revision: Revision,
     /// What identifies the service's intent: equal for equal intents.
     pub intent_hash: String,
     /// Where somebody wants it although its source commit was undone: the release up to which that
@@ -111,10 +109,8 @@ pub struct Deployment {
     pub tool: String,
     /// The request that it belongs to.
     pub request_id: String,
-    /// The branch that is deployed.
-    pub source: Source,
-    /// The commit of that branch.
-    pub source_commit: CommitId,
+    /// What is deployed.
+    pub revision: Revision,
     /// What identifies the service's intent.
     pub intent_hash: String,
     /// The release up to which it may deploy what was undone.
@@ -200,12 +196,7 @@ impl Deployment {
             actor: columns.text("actor")?,
             tool: columns.value()?,
             request_id: columns.value()?,
-            source: Source {
-                host: columns.text("source_host")?,
-                repo: columns.text("source_repo")?,
-                branch: columns.text("source_branch")?,
-            },
-            source_commit: columns.text("source_commit")?,
+            revision: revision(&mut columns)?,
             intent_hash: columns.value()?,
             override_of: columns.optional_text("override_of")?,
             status: columns.text("status")?,
@@ -240,6 +231,25 @@ impl DeploymentError {
             suggestion: suggestion.unwrap_or_default(),
         }))
     }
+}
+
+/// A commit, or an image where there is one.
+fn revision(columns: &mut Columns<'_>) -> Result<Revision, StoreError> {
+    let host: Option<&str> = columns.value()?;
+    let repo: Option<&str> = columns.value()?;
+    let branch: Option<&str> = columns.value()?;
+    let commit: Option<&str> = columns.value()?;
+    if let Some(image) = columns.optional_text("source_image")? {
+        return Ok(Revision::Image(image));
+    }
+    Ok(Revision::Commit {
+        branch: SourceBranch {
+            host: parse(host.unwrap_or_default(), "source_host")?,
+            repo: parse(repo.unwrap_or_default(), "source_repo")?,
+            branch: parse(branch.unwrap_or_default(), "source_branch")?,
+        },
+        commit: parse(commit.unwrap_or_default(), "source_commit")?,
+    })
 }
 
 /// The ids of rows that a statement returned.

@@ -3,7 +3,7 @@
 use crate::deployment::{columns, ids};
 use crate::sqlite::Connection;
 use crate::{Deployment, NewDeployment, Store, StoreError};
-use inkstone_spec::{DeploymentId, ServiceRef, Trigger, WorkspaceName};
+use inkstone_spec::{CommitId, DeploymentId, ImageReference, ServiceRef, Trigger, WorkspaceName};
 
 /// The most deployments of one workspace that may wait or build at a time.
 pub const MAX_PENDING_PER_WORKSPACE: i64 = 256;
@@ -27,7 +27,7 @@ impl Store {
     /// Queues a deployment, all or nothing.
     ///
     /// An event (a moved branch) is work once: it is a duplicate if the newest deployment of the same
-    /// life of the service that is pending or ended in a commit has the same source commit and intent
+    /// life of the service that is pending or ended in a commit deploys the same and has the same intent
     /// hash. Work that failed, was cancelled or was asked to stop does not count. Explicit calls are
     /// never duplicates here.
     ///
@@ -70,7 +70,7 @@ async fn same_work(
     .fetch_optional(tx)
     .await?;
     let newest = newest.as_ref().map(Deployment::from_row).transpose()?;
-    Ok(newest.filter(|d| d.source_commit == new.source_commit && d.intent_hash == new.intent_hash))
+    Ok(newest.filter(|d| d.revision == new.revision && d.intent_hash == new.intent_hash))
 }
 
 async fn supersede(
@@ -119,13 +119,14 @@ async fn insert(
     new: &NewDeployment,
     now: i64,
 ) -> Result<Deployment, StoreError> {
+    let branch = new.revision.branch();
     let row = sqlx::query(concat!(
         "INSERT INTO deployments
            (id, seq, workspace, project, service, service_uid, trigger_kind, actor, tool, request_id,
-            source_host, source_repo, source_branch, source_commit, intent_hash, override_of,
-            status, held, step, created_at, attempts)
+            source_host, source_repo, source_branch, source_commit, source_image, intent_hash,
+            override_of, status, held, step, created_at, attempts)
          VALUES ($1, (SELECT COALESCE(MAX(seq), 0) + 1 FROM deployments), $2, $3, $4, $5, $6, $7, $8,
-                 $9, $10, $11, $12, $13, $14, $15, 'queued', 0, '', $16, 0)
+                 $9, $10, $11, $12, $13, $14, $15, $16, 'queued', 0, '', $17, 0)
          RETURNING ",
         columns!(),
     ))
@@ -138,10 +139,11 @@ async fn insert(
     .bind(new.actor.as_str())
     .bind(&new.tool)
     .bind(&new.request_id)
-    .bind(new.source.host.as_str())
-    .bind(new.source.repo.as_str())
-    .bind(new.source.branch.as_str())
-    .bind(new.source_commit.as_str())
+    .bind(branch.map(|branch| branch.host.as_str()))
+    .bind(branch.map(|branch| branch.repo.as_str()))
+    .bind(branch.map(|branch| branch.branch.as_str()))
+    .bind(new.revision.commit().map(CommitId::as_str))
+    .bind(new.revision.image().map(ImageReference::as_str))
     .bind(&new.intent_hash)
     .bind(new.override_of.as_ref().map(ToString::to_string))
     .bind(now)

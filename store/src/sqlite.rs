@@ -150,11 +150,16 @@ async fn create_private(path: &Path) -> std::io::Result<()> {
 }
 
 fn migrator() -> Migrator {
-    Migrator::with_migrations(vec![Migration::new(
-        1,
-        "keys, tokens, calls, deployments, logs, history".into(),
-        MigrationType::Simple,
-        include_str!("../migrations/0001_init.sql").into_sql_str(),
-        false,
-    )])
+    let step = |version, description: &'static str, sql: &'static str| {
+        let kind = MigrationType::Simple;
+        Migration::new(version, description.into(), kind, sql.into_sql_str(), false)
+    };
+    Migrator::with_migrations(vec![
+        step(
+            1,
+            "keys, tokens, calls, deployments, logs, history",
+            include_str!("../migrations/0001_init.sql"),
+        ),
+        step(2, "deployments of ready images", include_str!("../migrations/0002_images.sql")),
+    ])
 }

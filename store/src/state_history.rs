@@ -76,8 +76,8 @@ pub struct HistoryDeploy {
     pub state_commit: CommitId,
     /// The deployment.
     pub deployment: DeploymentId,
-    /// What was deployed.
-    pub source_commit: CommitId,
+    /// What was built; `None`: a ready image was taken.
+    pub source_commit: Option<CommitId>,
 }
 
 impl Store {
@@ -204,7 +204,7 @@ impl Store {
     }
 
     /// The deploys of a service, by name, after the deploy of `deployment`, newest first: rows of the
-    /// action [`DEPLOY_ACTION`] that name a deployment and a source commit.
+    /// action [`DEPLOY_ACTION`] that name a deployment.
     ///
     /// Where `deployment` is `None`, or the service has no deploy of it, those after the service's
     /// newest row of the action [`CREATE_ACTION`]; where there is none of these either, all. At most
@@ -220,7 +220,7 @@ impl Store {
         let query = sqlx::query(
             "SELECT position, state_commit, deployment, source_commit FROM state_history
              WHERE workspace = $1 AND project = $2 AND service = $3 AND action = 'deploy'
-               AND deployment IS NOT NULL AND source_commit IS NOT NULL
+               AND deployment IS NOT NULL
                AND position > COALESCE(
                  (SELECT MAX(position) FROM state_history
                   WHERE workspace = $1 AND project = $2 AND service = $3
@@ -274,7 +274,7 @@ impl HistoryDeploy {
             position: columns.value()?,
             state_commit: columns.text("state_commit")?,
             deployment: columns.text("deployment")?,
-            source_commit: columns.text("source_commit")?,
+            source_commit: columns.optional_text("source_commit")?,
         })
     }
 }

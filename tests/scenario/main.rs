@@ -31,6 +31,7 @@ mod lookalikes;
 mod main_job;
 mod operators;
 mod quotas;
+mod ready_images;
 mod remotes;
 mod removals;
 mod rollbacks;

@@ -6,15 +6,15 @@ use super::values::schema;
 use super::{Effect, Tool, whereabouts};
 use inkstone_deployer::{Caller, Change, Deployer, Refusal, ServiceUpdated};
 use inkstone_spec::{
-    BranchName, HoldReason, Memory, Pack, Port, ProjectName, RelativeDir, Replicas, RepoName,
-    ServiceName, Vcpus, WorkspaceName,
+    BranchName, HoldReason, ImageReference, Memory, Pack, Port, ProjectName, RelativeDir, Replicas,
+    RepoName, ServiceName, Vcpus, WorkspaceName,
 };
 use rmcp::model::JsonObject;
 use serde_json::{Value, json};
 
 arguments! {
     /// Changes a service in one commit; what is left out stays. A change of source or build deploys the
-    /// branch; any other is applied to what runs, without a build.
+    /// branch or image; any other is applied to what runs, without a build.
     /// Example: {"name": "site", "replicas": 2, "env_vars": [{"key": "LOG_LEVEL", "value": "info"}]}
     pub(crate) struct UpdateService {
         /// The service.
@@ -27,6 +27,8 @@ arguments! {
         repo: Option<RepoName>,
         /// The branch to deploy.
         branch: Option<BranchName>,
+        /// A ready image by digest, registry/repository@sha256:…, in place of a repo.
+        image: Option<ImageReference>,
         /// How it is built.
         build_pack: Option<Pack>,
         /// null: all of the repository.
@@ -61,6 +63,7 @@ impl Tool for UpdateService {
         let request = inkstone_deployer::UpdateService {
             repo: self.repo,
             branch: self.branch,
+            image: self.image,
             pack: self.build_pack,
             root_directory: self.root_directory,
             publish_directory: self.publish_directory,

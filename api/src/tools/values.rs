@@ -3,8 +3,8 @@
 use super::arguments::{Argument, Fault};
 use inkstone_deployer::Change;
 use inkstone_spec::{
-    BranchName, CommitPrefix, DeploymentId, Memory, Pack, Port, ProjectName, Region, RelativeDir,
-    Replicas, RepoName, ServiceName, SourceHost, Vcpus, WorkspaceName,
+    BranchName, CommitPrefix, DeploymentId, ImageReference, Memory, Pack, Port, ProjectName,
+    Region, RelativeDir, Replicas, RepoName, ServiceName, SourceHost, Vcpus, WorkspaceName,
 };
 use rmcp::model::JsonObject;
 use serde_json::{Value, json};
@@ -50,7 +50,7 @@ macro_rules! nouns {
 
 nouns! {
     || schema([("type", json!("string"))]) =>
-    BranchName, CommitPrefix, DeploymentId, ProjectName, Region, RelativeDir, RepoName, ServiceName, WorkspaceName,
+    BranchName, CommitPrefix, DeploymentId, ImageReference, ProjectName, Region, RelativeDir, RepoName, ServiceName, WorkspaceName,
 }
 
 /// Arguments that are one of a few words.

@@ -239,6 +239,7 @@ fn state_repo(root: &Path, identities: &Identities) -> StateRepo {
             namespace: "ingress".parse().unwrap(),
         },
         registry: "registry.example.com".parse().unwrap(),
+        image_registries: vec!["images.example.com/team".parse().unwrap()],
         recipients: vec![identities.current().recipient().clone()],
         templates: &templates,
     };

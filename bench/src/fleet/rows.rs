@@ -3,7 +3,8 @@
 use super::actor;
 use super::services::Member;
 use crate::server::Home;
-use inkstone_spec::{CommitId, Trigger};
+use anyhow::Context as _;
+use inkstone_spec::{CommitId, Revision, Trigger};
 use inkstone_store::{NewDeployment, Outcome, Store};
 use jiff::Timestamp;
 
@@ -29,8 +30,10 @@ pub(super) async fn fill(
             actor: actor()?,
             tool: "git push".to_owned(),
             request_id: member.uid.to_string(),
-            source: member.source.clone(),
-            source_commit: member.release.source_commit.clone(),
+            revision: Revision::Commit {
+                branch: member.branch.clone(),
+                commit: member.release.source_commit.clone().context("nothing was built")?,
+            },
             intent_hash: member.uid.to_string(),
             override_of: None,
         };

@@ -9,7 +9,8 @@ use inkstone_secrets::{EnvFile, Identities, Recipient, seal};
 use inkstone_spec::{
     ApiVersion, BranchName, Build, CommitId, DeploymentId, Digest, EnvKey, EnvValue, Memory, Pack,
     ProjectRef, Region, Release, Replicas, Resources, Service, ServiceKind, ServiceMetadata,
-    ServiceName, ServiceRef, ServiceSpec, ServiceUid, Source, SourceHost, StatePath, UserId, Vcpus,
+    ServiceName, ServiceRef, ServiceSpec, ServiceUid, Source, SourceBranch, SourceHost, StatePath,
+    UserId, Vcpus,
 };
 use inkstone_state::{Edit, Snapshot, StateRepo, plan};
 use jiff::Timestamp;
@@ -26,7 +27,7 @@ const ENV_KEYS: [&str; 3] = ["API_TOKEN", "DATABASE_URL", "LOG_LEVEL"];
 pub(crate) struct Member {
     pub(crate) name: ServiceRef,
     pub(crate) uid: ServiceUid,
-    pub(crate) source: Source,
+    pub(crate) branch: SourceBranch,
     pub(crate) release: Release,
 }
 
@@ -72,7 +73,7 @@ pub(super) fn import(
             members.push(Member {
                 name,
                 uid: service.metadata.uid,
-                source: service.spec.source,
+                branch: service.spec.source.branch().context("the source is no branch")?.clone(),
                 release: service.release.context("the service has no release")?,
             });
         }
@@ -116,11 +117,11 @@ fn service(
             uid: ServiceUid::from(Uuid::from_u128(rng.u128(..))),
         },
         spec: ServiceSpec {
-            source: Source {
+            source: Source::Branch(SourceBranch {
                 host: SourceHost::Inkstone,
                 repo: format!("{}-{}", name.project, name.service).parse()?,
                 branch: BranchName::new("main")?,
-            },
+            }),
             build: Build { pack: Pack::Static, root_directory: None, publish_directory: None },
             port: None,
             replicas: Replicas::new(rng.u64(1..=3))?,
@@ -140,7 +141,8 @@ pub(crate) fn release(
 ) -> anyhow::Result<Release> {
     Ok(Release {
         deployment: DeploymentId::from(Uuid::from_u128(rng.u128(..))),
-        source_commit,
+        source_commit: Some(source_commit),
+        source_image: None,
         image: Digest::of(&rng.u128(..).to_be_bytes()),
         port: inkstone_spec::Port::new(8080)?,
         user: UserId::new(65_532)?,

@@ -89,7 +89,7 @@ impl Deploy {
     pub(super) fn of(rng: &mut Rng, member: Member, templates: Digest) -> anyhow::Result<Self> {
         let source_commit: CommitId = format!("{:040x}", rng.u128(1..)).parse()?;
         Ok(Self {
-            repo: RepoRef { workspace: member.name.workspace.clone(), repo: member.source.repo },
+            repo: RepoRef { workspace: member.name.workspace.clone(), repo: member.branch.repo },
             service: member.name,
             release: release(rng, source_commit, templates)?,
         })
@@ -100,8 +100,11 @@ impl Deploy {
             action: Action::Deploy {
                 service: self.service.clone(),
                 deployment: self.release.deployment.clone(),
-                source_repo: self.repo.clone(),
-                source_commit: self.release.source_commit.clone(),
+                source: self
+                    .release
+                    .source_commit
+                    .clone()
+                    .map(|commit| (self.repo.clone(), commit)),
                 image: self.release.image.clone(),
             },
             actor: actor()?,

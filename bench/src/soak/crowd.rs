@@ -137,7 +137,8 @@ fn deploy(
         let is_live = reader.wait(|live| {
             let found = live.intent(&site.service)?;
             let release = found.and_then(|(_, service)| service.release.clone());
-            Ok(release.is_some_and(|release| release.source_commit.as_str() == commit))
+            let runs = release.and_then(|release| release.source_commit);
+            Ok(runs.is_some_and(|runs| runs.as_str() == commit))
         })?;
         if !is_live {
             left.fetch_sub(versions - done, Ordering::Relaxed);

@@ -6,6 +6,7 @@ mod http;
 mod kept;
 mod links;
 mod made;
+mod mirror;
 mod refused;
 mod registry;
 mod runtime;

@@ -19,14 +19,14 @@ const MANIFEST: &str = "Accept: application/vnd.oci.image.manifest.v1+json";
 /// `deployer` with the password `correct horse`, hashed by bcrypt.
 const USERS: &str = "deployer:$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e\n";
 
-struct Running {
+pub(crate) struct Running {
     process: Child,
     port: u16,
     _directory: TempDir,
 }
 
 impl Running {
-    fn start(with_users: bool) -> Self {
+    pub(crate) fn start(with_users: bool) -> Self {
         require("docker-registry", "docker-registry");
         let directory = tempfile::tempdir().unwrap();
         let users = directory.path().join("users");
@@ -64,7 +64,11 @@ impl Running {
         Self { process, port, _directory: directory }
     }
 
-    fn builder(&self, path: &str, credentials: Option<Credentials>) -> Builder {
+    pub(crate) fn authority(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn builder(&self, path: &str, credentials: Option<Credentials>) -> Builder {
         builder(&format!("127.0.0.1:{}{path}", self.port), credentials)
     }
 }
@@ -81,7 +85,7 @@ fn builder(location: &str, credentials: Option<Credentials>) -> Builder {
     Builder::new(ImageStore::Registry(registry), server())
 }
 
-fn site() -> MemoryTree {
+pub(crate) fn site() -> MemoryTree {
     // Larger than the chunks in which a file is streamed.
     let large: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
     MemoryTree::new().file("index.html", "home").file("large.bin", large)

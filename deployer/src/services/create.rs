@@ -1,14 +1,14 @@
 //! Creating a service: one commit with its intent, sealed env and host claims; then its first
 //! deployment, if its branch has a commit.
 
-use super::{arguments, env, existing_service, short, summary, url};
+use super::{arguments, coherent, env, existing_service, short, summary, url};
 use crate::projects::{existing_project, existing_workspace, within_quota};
 use crate::services::names_in;
 use crate::{Action, Caller, Deployer, Refusal, ServiceCreated};
 use inkstone_spec::{
-    ApiVersion, BranchName, Build, EnvKey, EnvValue, Memory, Port, Region, Replicas, RepoName,
-    RepoRef, Resources, Service, ServiceKind, ServiceMetadata, ServiceRef, ServiceSpec, ServiceUid,
-    Source, SourceHost, Trigger, Vcpus,
+    ApiVersion, BranchName, Build, EnvKey, EnvValue, Memory, Port, Region, Replicas, RepoRef,
+    Resources, Revision, Service, ServiceKind, ServiceMetadata, ServiceRef, ServiceSpec,
+    ServiceUid, Source, Trigger, Vcpus,
 };
 use inkstone_state::{Action as StateAction, Message, Proposal, Snapshot, plan};
 use std::collections::BTreeMap;
@@ -21,10 +21,8 @@ pub struct CreateService {
     pub service: ServiceRef,
     /// The region it is for; absent: the workspace's.
     pub region: Option<Region>,
-    /// Its source repository, hosted in the same workspace.
-    pub repo: RepoName,
-    /// The branch that is deployed when it moves.
-    pub branch: BranchName,
+    /// Where what it runs comes from: a branch of a repository of the same workspace, or an image.
+    pub source: Source,
     /// How it is built.
     pub build: Build,
     /// The port it listens on; absent: the one found in the image.
@@ -51,11 +49,7 @@ impl CreateService {
                 uid: ServiceUid::from(Uuid::now_v7()),
             },
             spec: ServiceSpec {
-                source: Source {
-                    host: SourceHost::Inkstone,
-                    repo: self.repo.clone(),
-                    branch: self.branch.clone(),
-                },
+                source: self.source.clone(),
                 build: self.build.clone(),
                 port: self.port,
                 replicas: self.replicas,
@@ -78,13 +72,17 @@ impl Deployer {
         let name = request.service.clone();
         caller.may(Action::Deploy, &name.workspace)?;
         self.read_state(|snapshot| existing_workspace(snapshot, &name.workspace).map(drop))?;
-        let repo = RepoRef { workspace: name.workspace.clone(), repo: request.repo.clone() };
         let stays = self.inner.repo_names.read().await;
-        self.existing_repo(&repo).await?;
+        if let Some(repo) = request.source.repo() {
+            let repo = RepoRef { workspace: name.workspace.clone(), repo: repo.clone() };
+            self.existing_repo(&repo).await?;
+        }
+        coherent(&request.intent().spec)?;
         self.refuse_duplicate(&name).await?;
         env::check(&request.env)?;
 
         let (caller_, identities) = (caller.clone(), self.identities()?);
+        let deployer = self.clone();
         let (commit, files, url) = self
             .with_state(move |state| {
                 let intent = request.intent();
@@ -93,6 +91,7 @@ impl Deployer {
                     let (region, workspace) = existing_workspace(snapshot, &name.workspace)?;
                     refuse_other_region(request.region.as_ref(), &region)?;
                     existing_project(snapshot, &name.project_ref())?;
+                    deployer.allow_image(snapshot, &region, intent.spec.source.image())?;
                     if snapshot.service(&name)?.is_some() {
                         return Err(taken(&name));
                     }
@@ -123,18 +122,24 @@ impl Deployer {
             .await?;
         drop(stays);
 
-        let branch = &files.service.spec.source.branch;
         let queued = async {
-            match self.inner.repos.branch_head(&repo, branch).await? {
-                Some(head) => {
-                    let deployment = self.enqueue(caller, &files, Trigger::Api, head).await?.0;
-                    let asked = arguments(&name);
-                    let next =
-                        format!("Call get_service with {asked} until its deployment is committed.");
-                    Ok::<_, Refusal>((Some(summary(&deployment)), next))
+            let revision = match &files.service.spec.source {
+                Source::Image { image } => Revision::Image(image.clone()),
+                Source::Branch(source) => {
+                    let workspace = name.workspace.clone();
+                    let repo = RepoRef { workspace, repo: source.repo.clone() };
+                    match self.inner.repos.branch_head(&repo, &source.branch).await? {
+                        Some(commit) => Revision::Commit { branch: source.clone(), commit },
+                        None => {
+                            return Ok((None, self.without_a_branch(&repo, &source.branch).await?));
+                        }
+                    }
                 }
-                None => Ok((None, self.without_a_branch(&repo, branch).await?)),
-            }
+            };
+            let deployment = self.enqueue(caller, &files, Trigger::Api, revision).await?.0;
+            let asked = arguments(&name);
+            let next = format!("Call get_service with {asked} until its deployment is committed.");
+            Ok::<_, Refusal>((Some(summary(&deployment)), next))
         };
         // The service is there by now, so this is an answer and no refusal.
         let (deployment, next) = queued.await.unwrap_or_else(|refusal| {

@@ -4,7 +4,7 @@ use super::{arguments, env, existing_service, release_view, url, view};
 use crate::undone::REVERTED;
 use crate::{Action, Caller, Deployer, DeploymentView, EnvVarView, HoldView, Refusal, ServiceView};
 use inkstone_cluster::Phase;
-use inkstone_spec::{DeploymentId, DeploymentStatus, Hold, ServiceRef};
+use inkstone_spec::{DeploymentId, DeploymentStatus, Revision, Service, ServiceRef, Source};
 use inkstone_state::ServiceFiles;
 use inkstone_store::Deployment;
 
@@ -59,20 +59,21 @@ impl Deployer {
                 _ if let Some(phase) = seen
                     && spec.hold.is_none() =>
                 {
-                    next_when_seen(phase, name)
+                    next_when_seen(phase, &files.service, name)
                 }
                 Some(latest) if (undone || was_skipped(latest)) && spec.hold.is_none() => {
                     next_after_undoing(latest, name)
                 }
-                _ => next(latest.as_ref(), release.is_some(), spec.hold.as_ref(), name),
+                _ => next(latest.as_ref(), &files.service, name),
             };
             Ok(ServiceView {
                 name: name.service.to_string(),
                 project: name.project.to_string(),
                 workspace: name.workspace.to_string(),
                 region: files.region.to_string(),
-                repo: spec.source.repo.to_string(),
-                branch: spec.source.branch.to_string(),
+                repo: spec.source.repo().map(ToString::to_string),
+                image: spec.source.image().map(ToString::to_string),
+                branch: spec.source.branch().map(|branch| branch.branch.to_string()),
                 build_pack: spec.build.pack.to_string(),
                 replicas: spec.replicas.get(),
                 memory: spec.resources.memory.to_string(),
@@ -146,34 +147,34 @@ fn was_skipped(latest: &Deployment) -> bool {
 }
 
 fn next_after_undoing(latest: &Deployment, name: &ServiceRef) -> String {
-    format!(
-        "Source commit {} was deployed and undone since. Push a newer one to its branch, or, to have it back, call redeploy_service with {}, override_revert true.",
-        latest.source_commit.short(),
-        arguments(name)
-    )
+    let named = arguments(name);
+    match &latest.revision {
+        Revision::Commit { commit, .. } => format!(
+            "Source commit {} was deployed and undone since. Push a newer one to its branch, or, to have it back, call redeploy_service with {named}, override_revert true.",
+            commit.short()
+        ),
+        Revision::Image(image) => format!(
+            "The image {image} was deployed and undone since. Call update_service with {named} and another image, or, to have it back, redeploy_service."
+        ),
+    }
 }
 
-fn next_when_seen(phase: Phase, name: &ServiceRef) -> String {
+fn next_when_seen(phase: Phase, service: &Service, name: &ServiceRef) -> String {
     let arguments = arguments(name);
     match phase {
         Phase::Syncing | Phase::Deploying => {
             format!("Call get_service with {arguments} again until it is active or failed.")
         }
-        Phase::Active => {
-            "Push to its branch to deploy a change, or call redeploy_service.".to_owned()
-        }
+        Phase::Active => next_change(service),
         Phase::Failed => format!(
             "Read deployment.error, do what it suggests, or call rollback_service with {arguments} to have back what ran before."
         ),
     }
 }
 
-fn next(
-    latest: Option<&Deployment>,
-    is_released: bool,
-    hold: Option<&Hold>,
-    name: &ServiceRef,
-) -> String {
+fn next(latest: Option<&Deployment>, service: &Service, name: &ServiceRef) -> String {
+    let (hold, is_released) = (service.spec.hold.as_ref(), service.release.is_some());
+    let is_image = service.spec.source.image().is_some();
     match latest.map(|deployment| deployment.status) {
         Some(DeploymentStatus::Queued) if hold.is_some() => {
             "The deployment waits until the hold is lifted with update_service.".to_owned()
@@ -181,13 +182,26 @@ fn next(
         _ if hold.is_some() => {
             "Nothing is deployed until the hold is lifted with update_service.".to_owned()
         }
+        None if !is_released && is_image => "Call redeploy_service to deploy its image.".to_owned(),
         None if !is_released => "Push to its branch: that deploys it.".to_owned(),
         Some(status) if status.is_pending() => {
             format!("Call get_service with {} again until it is committed.", arguments(name))
         }
+        Some(DeploymentStatus::Failed) if is_image => {
+            "Read the error, then call update_service with another image or redeploy_service; deploy_log_lines shows the log.".to_owned()
+        }
         Some(DeploymentStatus::Failed) => {
             "Read the error, push a fix or call redeploy_service; deploy_log_lines shows the build log.".to_owned()
         }
-        _ => "Push to its branch to deploy a change, or call redeploy_service.".to_owned(),
+        _ => next_change(service),
     }
+}
+
+/// How to deploy something else.
+fn next_change(service: &Service) -> String {
+    let how = match &service.spec.source {
+        Source::Branch(_) => "Push to its branch",
+        Source::Image { .. } => "Call update_service with another image",
+    };
+    format!("{how} to deploy a change, or call redeploy_service.")
 }

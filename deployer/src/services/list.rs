@@ -44,7 +44,8 @@ impl Deployer {
                 let summary = ServiceSummary {
                     name: name.service.to_string(),
                     project: name.project.to_string(),
-                    repo: service.spec.source.repo.to_string(),
+                    repo: service.spec.source.repo().map(ToString::to_string),
+                    image: service.spec.source.image().map(ToString::to_string),
                     url: url(snapshot, &region, &service)?,
                     status: phase.map(Phase::as_str),
                 };

@@ -24,7 +24,7 @@ use crate::caller::DEFAULT_WORKSPACE;
 use crate::near::{near, offer};
 use crate::projects::existing_workspace;
 use crate::{DeploymentSummary, DeploymentView, ErrorView, Refusal, ReleaseView};
-use inkstone_spec::{Region, Service, ServiceRef, WorkspaceName};
+use inkstone_spec::{Region, Service, ServiceRef, ServiceSpec, WorkspaceName};
 use inkstone_state::{ServiceFiles, Snapshot, plan};
 use inkstone_store::Deployment;
 
@@ -79,6 +79,16 @@ pub(crate) fn names_in(
     Ok(all)
 }
 
+/// Goes on only if the parts of an intent go together.
+fn coherent(spec: &ServiceSpec) -> Result<(), Refusal> {
+    let Some(wrong) = spec.contradiction() else { return Ok(()) };
+    Err(Refusal::new(
+        "invalid_argument",
+        format!("Source and build do not go together: {wrong}."),
+        "Name either an image, without build arguments, or a repo with how it is built; nothing was changed.",
+    ))
+}
+
 /// How a service is called inside its workspace: `project/name`.
 pub(crate) fn short(name: &ServiceRef) -> String {
     format!("{}/{}", name.project, name.service)
@@ -103,7 +113,8 @@ pub(crate) fn rfc3339(milliseconds: i64) -> String {
 pub(crate) fn release_view(service: &Service) -> Option<ReleaseView> {
     service.release.as_ref().map(|release| ReleaseView {
         deployment: release.deployment.to_string(),
-        source_commit: release.source_commit.to_string(),
+        source_commit: release.source_commit.as_ref().map(ToString::to_string),
+        source_image: release.source_image.as_ref().map(ToString::to_string),
         image: release.image.to_string(),
         port: service.effective_port().unwrap_or(release.port).get(),
     })
@@ -115,7 +126,8 @@ pub(crate) fn summary(deployment: &Deployment) -> DeploymentSummary {
         id: deployment.id.to_string(),
         status: deployment.status.as_str(),
         step: step(deployment),
-        source_commit: deployment.source_commit.to_string(),
+        source_commit: deployment.revision.commit().map(ToString::to_string),
+        source_image: deployment.revision.image().map(ToString::to_string),
     }
 }
 
@@ -132,7 +144,8 @@ pub(crate) fn view(deployment: &Deployment, logs: Option<Vec<String>>) -> Deploy
         undone: false,
         step: step(deployment),
         trigger: deployment.trigger.as_str(),
-        source_commit: deployment.source_commit.to_string(),
+        source_commit: deployment.revision.commit().map(ToString::to_string),
+        source_image: deployment.revision.image().map(ToString::to_string),
         commit: deployment.state_commit.as_ref().map(ToString::to_string),
         created_at: rfc3339(deployment.created_at),
         finished_at: deployment.finished_at.map(rfc3339),

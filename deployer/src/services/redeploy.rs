@@ -1,14 +1,15 @@
-//! Deploying a service's branch again.
+//! Deploying a service's branch, or its image, again.
 
 use super::{arguments, existing_service, short, summary, waiting};
 use crate::undone::Wanted;
 use crate::{Action, Caller, Deployer, Redeployed, Refusal};
-use inkstone_spec::{RepoRef, ServiceRef, Trigger};
+use inkstone_spec::{RepoRef, Revision, ServiceRef, Source, Trigger};
+use inkstone_state::ServiceFiles;
 use inkstone_store::OverrideOf;
 
 impl Deployer {
-    /// Builds and deploys what the service's branch points at now. What was undone is refused, unless
-    /// `override_revert` says that it is wanted all the same.
+    /// Deploys what the service's branch points at now, built again, or its image. What was undone of a
+    /// branch is refused, unless `override_revert` says that it is wanted all the same.
     pub async fn redeploy_service(
         &self,
         caller: &Caller,
@@ -17,24 +18,16 @@ impl Deployer {
     ) -> Result<Redeployed, Refusal> {
         caller.may(Action::Deploy, &name.workspace)?;
         let files = self.read_state(|snapshot| existing_service(snapshot, name))?;
-        let source = &files.service.spec.source;
-        let repo = RepoRef { workspace: name.workspace.clone(), repo: source.repo.clone() };
-        let head = self.inner.repos.branch_head(&repo, &source.branch).await?.ok_or_else(|| {
-            Refusal::new(
-                "nothing_pushed",
-                format!("Branch {} of repo {} has no commit.", source.branch, source.repo),
-                format!("Push to it: `git push <remote> HEAD:{}` deploys it.", source.branch),
-            )
-        })?;
+        let revision = self.revision(&files).await?;
         let trigger = Trigger::Manual;
-        let look = self.look(&Wanted::of(&files, &head, trigger)).await?;
+        let look = self.look(&Wanted::of(&files, &revision, trigger)).await?;
         let override_of = match look.undone {
             Some(undone) if !override_revert => return Err(undone.refusal()),
             Some(_) => Some(OverrideOf::from(look.current)),
             None => None,
         };
         let (deployment, superseded) =
-            self.enqueue_as(caller.into(), &files, trigger, head, override_of).await?;
+            self.enqueue_as(caller.into(), &files, trigger, revision, override_of).await?;
         Ok(Redeployed {
             service: short(name),
             deployment: summary(&deployment),
@@ -50,5 +43,26 @@ impl Deployer {
                 ),
             },
         })
+    }
+
+    /// What the service's source says now.
+    async fn revision(&self, files: &ServiceFiles) -> Result<Revision, Refusal> {
+        let name = files.service.metadata.service_ref();
+        let source = match &files.service.spec.source {
+            Source::Branch(branch) => branch,
+            Source::Image { image } => {
+                self.read_state(|snapshot| self.allow_image(snapshot, &files.region, Some(image)))?;
+                return Ok(Revision::Image(image.clone()));
+            }
+        };
+        let repo = RepoRef { workspace: name.workspace, repo: source.repo.clone() };
+        let head = self.inner.repos.branch_head(&repo, &source.branch).await?.ok_or_else(|| {
+            Refusal::new(
+                "nothing_pushed",
+                format!("Branch {} of repo {} has no commit.", source.branch, source.repo),
+                format!("Push to it: `git push <remote> HEAD:{}` deploys it.", source.branch),
+            )
+        })?;
+        Ok(Revision::Commit { branch: source.clone(), commit: head })
     }
 }

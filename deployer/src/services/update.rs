@@ -2,12 +2,13 @@
 
 use super::fields::{changed, edited};
 use super::hold::refuse_on_hold;
-use super::{arguments, env, existing_service, short, summary};
+use super::{arguments, coherent, env, existing_service, short, summary};
 use crate::{Action, Caller, Deployer, DeploymentSummary, Refusal, ServiceUpdated};
 use inkstone_secrets::{EnvFile, Identities};
 use inkstone_spec::{
-    BranchName, EnvKey, EnvValue, Hold, HoldReason, Memory, Pack, Port, RelativeDir, Replicas,
-    RepoName, RepoRef, ServiceRef, Trigger, UtcTime, Vcpus,
+    BranchName, Build, EnvKey, EnvValue, Hold, HoldReason, ImageReference, Memory, Pack, Port,
+    RelativeDir, Replicas, RepoName, RepoRef, Revision, ServiceRef, ServiceSpec, Source,
+    SourceBranch, SourceHost, Trigger, UtcTime, Vcpus,
 };
 use inkstone_state::plan::{Change, ServiceChange};
 use inkstone_state::undo::differing;
@@ -17,6 +18,9 @@ use inkstone_state::{
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The branch that is meant when none is named.
+const DEFAULT_BRANCH: &str = "main";
+
 /// What should be different about a service; everything else stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UpdateService {
@@ -24,6 +28,8 @@ pub struct UpdateService {
     pub repo: Option<RepoName>,
     /// The branch that is deployed when it moves.
     pub branch: Option<BranchName>,
+    /// A ready image, in place of a branch.
+    pub image: Option<ImageReference>,
     /// The build pack.
     pub pack: Option<Pack>,
     /// The directory that is built.
@@ -61,13 +67,7 @@ impl UpdateService {
         identities: &Identities,
     ) -> Result<ServiceChange, Refusal> {
         let spec = &files.service.spec;
-        let mut source = spec.source.clone();
-        source.repo = self.repo.clone().unwrap_or(source.repo);
-        source.branch = self.branch.clone().unwrap_or(source.branch);
-        let mut build = spec.build.clone();
-        build.pack = self.pack.unwrap_or(build.pack);
-        self.root_directory.clone().apply(&mut build.root_directory);
-        self.publish_directory.clone().apply(&mut build.publish_directory);
+        let (source, build) = self.source(spec)?;
         let hold = match &self.hold {
             Change::Set(reason) if spec.hold.as_ref().map(|h| &h.reason) == Some(reason) => {
                 Change::Keep
@@ -91,6 +91,44 @@ impl UpdateService {
             hold,
             env: self.env_change(snapshot, files, identities)?,
         })
+    }
+
+    /// Where what it runs comes from, and how that becomes an image. Of another kind of source nothing
+    /// stays: how a branch was built says nothing of an image.
+    fn source(&self, spec: &ServiceSpec) -> Result<(Source, Build), Refusal> {
+        let (source, mut build) = match (&self.image, &self.repo, &spec.source) {
+            (Some(_), Some(_), _) => return Err(image_or_branch()),
+            (Some(_), None, _) if self.branch.is_some() => return Err(image_or_branch()),
+            (Some(image), None, _) => (Source::Image { image: image.clone() }, Build::image()),
+            (None, repo, Source::Branch(branch)) => {
+                let mut branch = branch.clone();
+                branch.repo = repo.clone().unwrap_or(branch.repo);
+                branch.branch = self.branch.clone().unwrap_or(branch.branch);
+                (Source::Branch(branch), spec.build.clone())
+            }
+            (None, Some(repo), Source::Image { .. }) => {
+                let branch = match &self.branch {
+                    Some(branch) => branch.clone(),
+                    None => BranchName::new(DEFAULT_BRANCH)?,
+                };
+                let (host, repo) = (SourceHost::Inkstone, repo.clone());
+                let source = Source::Branch(SourceBranch { host, repo, branch });
+                (source, Build { pack: Pack::Static, ..Build::image() })
+            }
+            (None, None, Source::Image { .. }) if self.branch.is_some() => {
+                return Err(image_or_branch());
+            }
+            (None, None, source @ Source::Image { .. }) => (source.clone(), spec.build.clone()),
+        };
+        build.pack = self.pack.unwrap_or(build.pack);
+        self.root_directory.clone().apply(&mut build.root_directory);
+        self.publish_directory.clone().apply(&mut build.publish_directory);
+        let (wanted, had) = (ServiceSpec { source, build, ..spec.clone() }, spec);
+        // What was so before is not this call's to refuse.
+        if (&wanted.source, &wanted.build) != (&had.source, &had.build) {
+            coherent(&wanted)?;
+        }
+        Ok((wanted.source, wanted.build))
     }
 
     /// The env file anew, if any value of it changes.
@@ -141,6 +179,7 @@ impl Deployer {
         }
         let (wanted, actor, tool) = (name.clone(), caller.actor().clone(), caller.tool.clone());
         let identities = self.identities()?;
+        let deployer = self.clone();
         let (committed, before, after) = self
             .with_state(move |state| {
                 let before = RefCell::new(None);
@@ -150,6 +189,7 @@ impl Deployer {
                         refuse_on_hold(&files.service)?;
                     }
                     let change = request.change(snapshot, &files, &actor, &identities)?;
+                    deployer.allow_image(snapshot, &files.region, request.image.as_ref())?;
                     let edits = plan::update_service(snapshot, &wanted, change)?;
                     let fields = differing(Some(&files), Some(&edited(&files, &edits)?));
                     before.replace(Some(files));
@@ -185,36 +225,39 @@ impl Deployer {
         })
     }
 
-    /// Queues what the branch points at, or, where that was undone, what runs. The change is committed by now: what fails here is told as
-    /// what is left to do.
+    /// Queues the image, or what the branch points at, or, where that was undone, what runs. The change is
+    /// committed by now: what fails here is told as what is left to do.
     async fn build_after_update(
         &self,
         caller: &Caller,
         files: &ServiceFiles,
     ) -> (Option<DeploymentSummary>, String) {
         let name = files.service.metadata.service_ref();
-        let source = &files.service.spec.source;
         let queued = async {
-            let repo = RepoRef { workspace: name.workspace.clone(), repo: source.repo.clone() };
-            match self.inner.repos.branch_head(&repo, &source.branch).await? {
-                Some(head) => {
-                    let trigger = Trigger::Api;
-                    let commit = self.to_build(files, head, trigger).await?;
-                    let queued = self.enqueue(caller, files, trigger, commit).await?;
-                    Ok::<_, Refusal>(Some(summary(&queued.0)))
+            let trigger = Trigger::Api;
+            let revision = match &files.service.spec.source {
+                Source::Image { image } => Revision::Image(image.clone()),
+                Source::Branch(source) => {
+                    let workspace = name.workspace.clone();
+                    let repo = RepoRef { workspace, repo: source.repo.clone() };
+                    match self.inner.repos.branch_head(&repo, &source.branch).await? {
+                        Some(head) => self.to_build(files, head, source, trigger).await?,
+                        None => return Ok(Err(source)),
+                    }
                 }
-                None => Ok(None),
-            }
+            };
+            let queued = self.enqueue(caller, files, trigger, revision).await?;
+            Ok::<_, Refusal>(Ok(summary(&queued.0)))
         };
         match queued.await {
-            Ok(Some(deployment)) => {
+            Ok(Ok(deployment)) => {
                 let next = format!(
                     "Call get_service with {} until its deployment is committed.",
                     arguments(&name)
                 );
                 (Some(deployment), next)
             }
-            Ok(None) => (
+            Ok(Err(source)) => (
                 None,
                 format!("Push to {} branch {}: that deploys it.", source.repo, source.branch),
             ),
@@ -223,6 +266,14 @@ impl Deployer {
             }
         }
     }
+}
+
+fn image_or_branch() -> Refusal {
+    Refusal::new(
+        "invalid_argument",
+        "A service deploys an image or a branch of a repo, not both.",
+        "Name an image alone, or a repo, with a branch if it is not main; nothing was changed.",
+    )
 }
 
 fn next(files: &ServiceFiles, changed: bool, was_on_hold: bool) -> String {

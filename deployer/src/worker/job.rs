@@ -5,8 +5,8 @@ use super::{Ended, LEASE, millis};
 use crate::services::waiting;
 use crate::source::GitTree;
 use crate::{Deployer, Refusal, now_ms};
-use inkstone_builder::{BuildError, BuildRequest, BuiltImage};
-use inkstone_spec::{Hold, RepoRef};
+use inkstone_builder::{BuildError, BuildRequest, BuiltImage, MirrorRequest};
+use inkstone_spec::{Hold, RepoRef, Revision};
 use inkstone_state::{ServiceFiles, history};
 use inkstone_store::{Deployment, Heartbeat, Outcome, StoreError};
 use std::sync::Arc;
@@ -164,30 +164,33 @@ impl Job {
 
     async fn build(&self, files: &ServiceFiles) -> Result<BuiltImage, Refusal> {
         let inner = &self.deployer.inner;
-        let repo = RepoRef {
-            workspace: self.deployment.service.workspace.clone(),
-            repo: self.deployment.source.repo.clone(),
-        };
-        let git_dir = inner.repos.path(&repo);
-        let (builder, cancel) = (Arc::clone(&inner.builder), Arc::clone(&self.cancel));
+        let revision = &self.deployment.revision;
+        self.deployer.read_state(|snapshot| {
+            self.deployer.allow_image(snapshot, &files.region, revision.image())
+        })?;
+        let (builder, repos) = (Arc::clone(&inner.builder), inner.repos.clone());
+        let cancel = Arc::clone(&self.cancel);
         let (deployment, spec) = (self.deployment.clone(), files.service.spec.build.clone());
         let (lines, written) = self.log_writer();
         let built = tokio::task::spawn_blocking(move || -> Result<BuiltImage, Refusal> {
-            let commit = &deployment.source_commit;
-            let origin = format!("inkstone/{repo}");
-            let source = GitTree::open(&git_dir, commit)
-                .map_err(|source| BuildError::Source { path: repo.to_string(), source })?;
-            let request = BuildRequest {
-                service: &deployment.service,
-                build: &spec,
-                source: &source,
-                commit,
-                origin: &origin,
-            };
+            let service = &deployment.service;
             // A closed channel means that nobody reads the log any more: the build is being stopped.
             let mut log = |line: &str| drop(lines.send(line.to_owned()));
-            let image = builder.build(&request, &mut log, &|| cancel.load(Ordering::Relaxed))?;
-            Ok(image)
+            let cancelled = || cancel.load(Ordering::Relaxed);
+            let (branch, commit) = match &deployment.revision {
+                Revision::Commit { branch, commit } => (branch, commit),
+                Revision::Image(image) => {
+                    let request = MirrorRequest { service, image };
+                    return Ok(builder.mirror(&request, &mut log, &cancelled)?);
+                }
+            };
+            let repo = RepoRef { workspace: service.workspace.clone(), repo: branch.repo.clone() };
+            let origin = format!("inkstone/{repo}");
+            let source = GitTree::open(&repos.path(&repo), commit)
+                .map_err(|source| BuildError::Source { path: repo.to_string(), source })?;
+            let request =
+                BuildRequest { service, build: &spec, source: &source, commit, origin: &origin };
+            Ok(builder.build(&request, &mut log, &cancelled)?)
         })
         .await
         .map_err(|error| Refusal::internal("the build ended early", &error))?;

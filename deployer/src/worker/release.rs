@@ -5,7 +5,7 @@ use super::job::Job;
 use crate::Refusal;
 use crate::undone::{Look, Wanted};
 use inkstone_builder::BuiltImage;
-use inkstone_spec::{CommitId, Hold, Release, RepoRef};
+use inkstone_spec::{CommitId, Hold, Release, RepoRef, Revision};
 use inkstone_state::{Action, Message, Proposal, ServiceFiles, Snapshot, StateError, Tool, plan};
 use inkstone_store::{Deployment, Outcome};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ const MAX_LOOKS: usize = 20;
 
 /// Why a release is not committed.
 pub(super) enum NoCommit {
-    /// Its service is gone, or is another one under the same name.
+    /// Its service is gone, or is another one under the same name, or has a source of another kind.
     Gone,
     /// Its service is on hold.
     OnHold(Hold),
@@ -107,6 +107,10 @@ fn plan_on(
     if current == Some(&deployment.id) {
         return Ok(None);
     }
+    // Its source is of another kind by now: what follows from that is deployed in its place.
+    if files.service.spec.source.branch().is_some() != deployment.revision.branch().is_some() {
+        return Err(NoCommit::Gone.into());
+    }
     if let Some(hold) = &files.service.spec.hold {
         return Err(NoCommit::OnHold(hold.clone()).into());
     }
@@ -128,9 +132,17 @@ fn propose(
     let cluster = snapshot
         .cluster(&files.region)?
         .ok_or_else(|| Refusal::internal("a region has no cluster", &files.region))?;
+    let source = match &deployment.revision {
+        Revision::Commit { branch, commit } => {
+            let workspace = deployment.service.workspace.clone();
+            Some((RepoRef { workspace, repo: branch.repo.clone() }, commit.clone()))
+        }
+        Revision::Image(_) => None,
+    };
     let release = Release {
         deployment: deployment.id.clone(),
-        source_commit: deployment.source_commit.clone(),
+        source_commit: deployment.revision.commit().cloned(),
+        source_image: deployment.revision.image().cloned(),
         image: image.digest.clone(),
         port: image.port,
         user: image.user,
@@ -141,11 +153,7 @@ fn propose(
             action: Action::Deploy {
                 service: deployment.service.clone(),
                 deployment: deployment.id.clone(),
-                source_repo: RepoRef {
-                    workspace: deployment.service.workspace.clone(),
-                    repo: deployment.source.repo.clone(),
-                },
-                source_commit: deployment.source_commit.clone(),
+                source,
                 image: image.digest.clone(),
             },
             actor: deployment.actor.clone(),

@@ -118,7 +118,9 @@ fn service(names: &Names, env_keys: usize, extra_hosts: usize, size: &Size) -> S
         },
         release: ReleaseIdentity {
             deployment: "dep_01jdezx2k7e5m8w3r4t6y9a0bc".to_owned(),
-            source_commit: "0123456789012345678901234567890123456789".to_owned(),
+            // A ready image has no source commit.
+            source_commit: (size.replicas > 0)
+                .then(|| "0123456789012345678901234567890123456789".to_owned()),
         },
         image: format!(
             "registry.internal:5000/{workspace}/{project}/{service}@sha256:{}",

@@ -15,7 +15,7 @@ fn a_deploy_of_the_same_image_and_env_restarts_no_pod() {
     let mut second = first.clone();
     let release = second.service.release.as_mut().unwrap();
     release.deployment = DeploymentId::new("dep_01jdezx2k7e5m8w3r4t6y9a0zz").unwrap();
-    release.source_commit = CommitId::new("b".repeat(40)).unwrap();
+    release.source_commit = Some(CommitId::new("b".repeat(40)).unwrap());
     second.service.spec.replicas = Replicas::new(7).unwrap();
     let (first, second) = (deployment(&first), deployment(&second));
     assert_eq!(first["spec"]["template"], second["spec"]["template"]);

@@ -39,6 +39,9 @@ pub struct ClusterSpec {
     pub ingress: Ingress,
     /// Where pods pull images from.
     pub registry: ImageRegistry,
+    /// Registries, or parts of them, from which ready images may be taken. Absent: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub image_registries: Vec<ImageRegistry>,
     /// Who can open sealed values: the server, the reconciler, operators.
     #[schemars(length(min = 1))]
     pub recipients: Vec<Recipient>,

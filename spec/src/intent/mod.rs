@@ -7,6 +7,7 @@ mod host;
 mod inkstone;
 mod project;
 mod service;
+mod source;
 mod workspace;
 
 pub use cluster::{Cluster, ClusterKind, ClusterMetadata, ClusterSpec, Ingress};
@@ -17,8 +18,8 @@ pub use project::{
 };
 pub use service::{
     Build, Hold, Pack, Release, Resources, Service, ServiceKind, ServiceMetadata, ServiceSpec,
-    Source, SourceHost,
 };
+pub use source::{Revision, Source, SourceBranch, SourceHost};
 pub use workspace::{Workspace, WorkspaceKind, WorkspaceMetadata, WorkspaceQuota, WorkspaceSpec};
 
 use schemars::JsonSchema;

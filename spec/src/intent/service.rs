@@ -3,9 +3,9 @@
 use super::{ApiVersion, kind};
 use crate::size::choice;
 use crate::{
-    BranchName, CommitId, DeploymentId, Digest, HoldReason, Hostname, KeyName, Memory, Port,
-    ProjectName, RelativeDir, Replicas, RepoName, ServiceName, ServiceRef, ServiceUid, UserId,
-    UtcTime, Vcpus, WorkspaceName,
+    CommitId, DeploymentId, Digest, HoldReason, Hostname, ImageReference, KeyName, Memory, Port,
+    ProjectName, RelativeDir, Replicas, Revision, ServiceName, ServiceRef, ServiceUid, Source,
+    UserId, UtcTime, Vcpus, WorkspaceName,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -60,7 +60,7 @@ impl ServiceMetadata {
 pub struct ServiceSpec {
     /// Where its source is.
     pub source: Source,
-    /// How its source becomes an image.
+    /// How its source becomes an image: by the pack `image` exactly where it is one already.
     pub build: Build,
     /// The port it listens on. Absent: the one found in the image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -77,33 +77,14 @@ pub struct ServiceSpec {
     pub hold: Option<Hold>,
 }
 
-/// A branch of a source repository.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Source {
-    /// Who hosts the repository.
-    pub host: SourceHost,
-    /// The repository.
-    pub repo: RepoName,
-    /// The branch that is deployed when it moves.
-    pub branch: BranchName,
-}
-
-choice! {
-    /// Who hosts a source repository.
-    SourceHost, "source host", allowed: "inkstone", example: "inkstone",
-    {
-        /// Inkstone's own git server.
-        Inkstone = "inkstone",
-    }
-}
-
 choice! {
     /// How source becomes an image.
-    Pack, "build pack", allowed: "static", example: "static",
+    Pack, "build pack", allowed: "static or image", example: "static",
     {
         /// Files served as they are.
         Static = "static",
+        /// The source is a ready image.
+        Image = "image",
     }
 }
 
@@ -149,8 +130,12 @@ pub struct Hold {
 pub struct Release {
     /// The deployment that made it.
     pub deployment: DeploymentId,
-    /// The source commit that was built.
-    pub source_commit: CommitId,
+    /// The source commit that was built; absent where the source was an image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_commit: Option<CommitId>,
+    /// The ready image that was taken; absent where a commit was built.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_image: Option<ImageReference>,
     /// The image's digest.
     pub image: Digest,
     /// The port found in the image, used when the spec names none.
@@ -159,6 +144,40 @@ pub struct Release {
     pub user: UserId,
     /// The template set that rendered the manifests.
     pub templates: Digest,
+}
+
+impl Release {
+    /// Whether it was made of this.
+    pub fn is_of(&self, revision: &Revision) -> bool {
+        self.source_commit.as_ref() == revision.commit()
+            && self.source_image.as_ref() == revision.image()
+    }
+}
+
+impl Build {
+    /// How a ready image is taken.
+    pub fn image() -> Self {
+        Self { pack: Pack::Image, root_directory: None, publish_directory: None }
+    }
+}
+
+impl ServiceSpec {
+    /// What is wrong with how its parts go together, and what to do; `None` where they do.
+    pub fn contradiction(&self) -> Option<&'static str> {
+        match (&self.source, self.build.pack) {
+            (Source::Image { .. }, Pack::Image) if self.build == Build::image() => None,
+            (Source::Image { .. }, Pack::Image) => {
+                Some("an image has no rootDirectory and no publishDirectory: remove them")
+            }
+            (Source::Image { .. }, _) => {
+                Some("the source is an image: let spec.build.pack be image")
+            }
+            (Source::Branch(_), Pack::Image) => {
+                Some("the pack image needs an image: let spec.source be {image: …}")
+            }
+            (Source::Branch(_), _) => None,
+        }
+    }
 }
 
 impl Service {

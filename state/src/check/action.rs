@@ -51,12 +51,14 @@ fn release_disagreement(
         _ => None,
     };
     let release = service.as_ref().and_then(|service| service.release.as_ref());
-    let source = service.as_ref().filter(|_| action == DEPLOY).map(|service| {
+    let source = service.as_ref().filter(|_| action == DEPLOY).and_then(|service| {
         let Service { metadata, spec, .. } = service;
-        format!("{}/{}/{}", spec.source.host.as_str(), metadata.workspace, spec.source.repo)
+        let branch = spec.source.branch()?;
+        Some(format!("{}/{}/{}", branch.host.as_str(), metadata.workspace, branch.repo))
     });
     let agrees = claim.deployment.as_ref() == release.map(|release| &release.deployment)
-        && claim.source_commit.as_ref() == release.map(|release| &release.source_commit)
+        && claim.source_commit.as_ref()
+            == release.and_then(|release| release.source_commit.as_ref())
         && claim.image.as_ref() == release.map(|release| &release.image)
         && claim.source_repo == source
         && (action != DEPLOY || release.is_some());

@@ -166,6 +166,9 @@ impl<'a> Inspector<'a> {
             self.add(Rule::Parses, &path, "metadata does not agree with the path");
             return Ok(());
         }
+        if let Some(wrong) = service.spec.contradiction() {
+            self.add(Rule::Parses, &path, wrong);
+        }
         self.in_one_region(&path, |region| StatePath::Service(region, name.clone()))?;
         let project = self.snapshot.project_in(region, &name.project_ref());
         if self.take(&path, project)?.is_some_and(|project| project.is_none()) {

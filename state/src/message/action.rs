@@ -39,10 +39,8 @@ pub enum Action {
         service: ServiceRef,
         /// The deployment.
         deployment: DeploymentId,
-        /// The source repository.
-        source_repo: RepoRef,
-        /// What was built.
-        source_commit: CommitId,
+        /// What was built, and the repository that it is from; `None`: a ready image was taken.
+        source: Option<(RepoRef, CommitId)>,
         /// What came out.
         image: Digest,
     },
@@ -86,8 +84,8 @@ pub enum Action {
 pub struct Released {
     /// The deployment that made it.
     pub deployment: DeploymentId,
-    /// What was built.
-    pub source_commit: CommitId,
+    /// What was built; `None`: a ready image was taken.
+    pub source_commit: Option<CommitId>,
     /// What came out.
     pub image: Digest,
 }
@@ -141,9 +139,9 @@ impl Action {
     /// The release that the service has afterwards, where the action decides it.
     pub(super) fn released(&self) -> Option<Released> {
         match self {
-            Self::Deploy { deployment, source_commit, image, .. } => Some(Released {
+            Self::Deploy { deployment, source, image, .. } => Some(Released {
                 deployment: deployment.clone(),
-                source_commit: source_commit.clone(),
+                source_commit: source.as_ref().map(|(_, commit)| commit.clone()),
                 image: image.clone(),
             }),
             Self::Rollback { release, .. } | Self::Revert { release, .. } => release.clone(),
@@ -167,8 +165,11 @@ impl Action {
             Self::UpdateService { service, fields } => {
                 format!("update {service}: {}", some_of(fields))
             }
-            Self::Deploy { service, source_commit, .. } => {
-                format!("deploy {service} at {}", source_commit.short())
+            Self::Deploy { service, source: Some((_, commit)), .. } => {
+                format!("deploy {service} at {}", commit.short())
+            }
+            Self::Deploy { service, source: None, image, .. } => {
+                format!("deploy {service} at image {}", image.hex().get(..12).unwrap_or_default())
             }
             Self::Rollback { service, to, .. } => {
                 format!("roll back {service} to {}", to.short())

@@ -80,11 +80,14 @@ impl fmt::Display for Message {
             writeln!(f, "Inkstone-Deployment: {deployment}")?;
         }
         writeln!(f, "Inkstone-Actor: {}\nInkstone-Tool: {}", self.actor, self.tool)?;
-        if let Action::Deploy { source_repo, .. } = &self.action {
-            writeln!(f, "Source-Repo: inkstone/{source_repo}")?;
+        if let Action::Deploy { source: Some((repo, _)), .. } = &self.action {
+            writeln!(f, "Source-Repo: inkstone/{repo}")?;
         }
         if let Some(Released { source_commit, image, .. }) = &released {
-            writeln!(f, "Source-Commit: {source_commit}\nImage: {image}")?;
+            if let Some(commit) = source_commit {
+                writeln!(f, "Source-Commit: {commit}")?;
+            }
+            writeln!(f, "Image: {image}")?;
         }
         Ok(())
     }

@@ -21,13 +21,13 @@ fn service() -> impl Strategy<Value = ServiceRef> {
 fn deploy() -> impl Strategy<Value = Action> {
     (service(), "dep_[0-7][0-9a-hjkmnp-tv-z]{25}", name(), "[0-9a-f]{40}", any::<u64>()).prop_map(
         |(service, deployment, repo, commit, image)| Action::Deploy {
-            source_repo: RepoRef {
-                workspace: service.workspace.clone(),
-                repo: repo.parse().unwrap(),
-            },
+            // Half of them take a ready image.
+            source: image.is_multiple_of(2).then(|| {
+                let workspace = service.workspace.clone();
+                (RepoRef { workspace, repo: repo.parse().unwrap() }, commit.parse().unwrap())
+            }),
             service,
             deployment: deployment.parse().unwrap(),
-            source_commit: commit.parse().unwrap(),
             image: Digest::of(&image.to_be_bytes()),
         },
     )
@@ -100,11 +100,11 @@ fn meant(message: &Message) -> Claim {
     };
     if let Some(released) = message.action.released() {
         claim.deployment = Some(released.deployment);
-        claim.source_commit = Some(released.source_commit);
+        claim.source_commit = released.source_commit;
         claim.image = Some(released.image);
     }
-    if let Action::Deploy { source_repo, .. } = &message.action {
-        claim.source_repo = Some(format!("inkstone/{source_repo}"));
+    if let Action::Deploy { source: Some((repo, _)), .. } = &message.action {
+        claim.source_repo = Some(format!("inkstone/{repo}"));
     }
     claim
 }

@@ -2,48 +2,95 @@
 
 use super::env::sealed;
 use crate::ServiceFiles;
-use inkstone_spec::{EnvKey, Service, ServiceSpec};
+use inkstone_spec::{EnvKey, Service, ServiceSpec, Source};
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// Defines the leaf fields of a service's `spec`.
+/// Defines the leaf fields of a service's `spec`: those of the source by what they have in common and how
+/// they are copied, for a source is one of two kinds; the others by their path.
 macro_rules! leaves {
-    ($($(#[$doc:meta])* $leaf:ident = $name:literal, $($part:ident).+;)+) => {
+    (
+        source { $($(#[$of_doc:meta])* $of:ident = $of_name:literal, $same:expr, $copy:expr;)+ }
+        $($(#[$doc:meta])* $leaf:ident = $name:literal, $($part:ident).+;)+
+    ) => {
         /// A leaf field of a service's `spec`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Leaf {
+            $($(#[$of_doc])* $of,)+
             $($(#[$doc])* $leaf),+
         }
 
         impl Leaf {
             /// Every leaf, in the order of the file.
-            pub const ALL: &[Self] = &[$(Self::$leaf),+];
+            pub const ALL: &[Self] = &[$(Self::$of,)+ $(Self::$leaf),+];
 
             /// Its path in the file.
             pub fn as_str(self) -> &'static str {
-                match self { $(Self::$leaf => $name),+ }
+                match self { $(Self::$of => $of_name,)+ $(Self::$leaf => $name),+ }
             }
 
             /// Whether two services agree on it.
             pub(super) fn is_same(self, a: &ServiceSpec, b: &ServiceSpec) -> bool {
-                match self { $(Self::$leaf => a.$($part).+ == b.$($part).+),+ }
+                match self {
+                    $(Self::$of => {
+                        let same: fn(&ServiceSpec, &ServiceSpec) -> bool = $same;
+                        same(a, b)
+                    })+
+                    $(Self::$leaf => a.$($part).+ == b.$($part).+),+
+                }
             }
 
             /// Copies it.
             pub(super) fn copy(self, from: &ServiceSpec, to: &mut ServiceSpec) {
-                match self { $(Self::$leaf => to.$($part).+.clone_from(&from.$($part).+)),+ }
+                match self {
+                    $(Self::$of => {
+                        let copy: fn(&ServiceSpec, &mut ServiceSpec) = $copy;
+                        copy(from, to);
+                    })+
+                    $(Self::$leaf => to.$($part).+.clone_from(&from.$($part).+)),+
+                }
+            }
+        }
+    };
+}
+
+/// Copies a field of a branch to another branch.
+macro_rules! copy_of_branch {
+    ($part:ident) => {
+        |from, to| {
+            if let (Source::Branch(from), Source::Branch(to)) = (&from.source, &mut to.source) {
+                to.$part.clone_from(&from.$part);
             }
         }
     };
 }
 
 leaves! {
-    /// Who hosts the source.
-    SourceHost = "spec.source.host", source.host;
-    /// The source repository.
-    SourceRepo = "spec.source.repo", source.repo;
-    /// The branch that is deployed.
-    SourceBranch = "spec.source.branch", source.branch;
+    source {
+        /// The source and how it is built, as one, where it is of another kind.
+        Source = "spec.source",
+            |a, b| a.source == b.source && a.build == b.build,
+            |from, to| {
+                to.source.clone_from(&from.source);
+                to.build.clone_from(&from.build);
+            };
+        /// Who hosts the source.
+        SourceHost = "spec.source.host",
+            |a, b| a.source.branch().map(|it| it.host) == b.source.branch().map(|it| it.host),
+            copy_of_branch!(host);
+        /// The source repository.
+        SourceRepo = "spec.source.repo",
+            |a, b| a.source.branch().map(|it| &it.repo) == b.source.branch().map(|it| &it.repo),
+            copy_of_branch!(repo);
+        /// The branch that is deployed.
+        SourceBranch = "spec.source.branch",
+            |a, b| a.source.branch().map(|it| &it.branch) == b.source.branch().map(|it| &it.branch),
+            copy_of_branch!(branch);
+        /// The ready image that is deployed.
+        SourceImage = "spec.source.image",
+            |a, b| a.source.image() == b.source.image(),
+            |from, to| if from.source.image().is_some() { to.source.clone_from(&from.source) };
+    }
     /// The build pack.
     Pack = "spec.build.pack", build.pack;
     /// The directory that is the source.
@@ -62,6 +109,26 @@ leaves! {
     Hosts = "spec.hosts", hosts;
     /// The hold, as one.
     Hold = "spec.hold", hold;
+}
+
+impl Leaf {
+    /// The leaves that services with these intents are compared by. Where the source of one is a branch and
+    /// of another an image, source and build go together: neither makes sense with a part of the other.
+    pub(super) fn of(specs: &[&ServiceSpec]) -> impl Iterator<Item = Self> + use<> {
+        let images = specs.iter().filter(|spec| spec.source.image().is_some()).count();
+        let is_mixed = images > 0 && images < specs.len();
+        Self::ALL.iter().copied().filter(move |leaf| match leaf {
+            Self::Source => is_mixed,
+            Self::SourceHost
+            | Self::SourceRepo
+            | Self::SourceBranch
+            | Self::SourceImage
+            | Self::Pack
+            | Self::RootDirectory
+            | Self::PublishDirectory => !is_mixed,
+            _ => true,
+        })
+    }
 }
 
 /// Something about a service that a commit can change by itself.
@@ -99,7 +166,8 @@ pub fn differing(before: Option<&ServiceFiles>, after: Option<&ServiceFiles>) ->
         (Some(was), Some(is)) => {
             let keys: BTreeSet<&EnvKey> = was.env_keys().chain(is.env_keys()).collect();
             let env = keys.into_iter().cloned().map(Field::Env);
-            let leaves = Leaf::ALL.iter().copied().map(Field::Spec);
+            let specs = [&was.service.spec, &is.service.spec];
+            let leaves = Leaf::of(&specs).map(Field::Spec);
             leaves.chain([Field::Release]).chain(env).collect()
         }
         _ => vec![Field::Service],
@@ -124,8 +192,8 @@ impl fmt::Display for Field {
 pub(super) fn is_same_release(a: &Service, b: &Service) -> bool {
     match (&a.release, &b.release) {
         (Some(a), Some(b)) => {
-            (&a.deployment, &a.source_commit, &a.image, a.port, a.user)
-                == (&b.deployment, &b.source_commit, &b.image, b.port, b.user)
+            (&a.deployment, &a.source_commit, &a.source_image, &a.image, a.port, a.user)
+                == (&b.deployment, &b.source_commit, &b.source_image, &b.image, b.port, b.user)
         }
         (None, None) => true,
         _ => false,
@@ -135,20 +203,29 @@ pub(super) fn is_same_release(a: &Service, b: &Service) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use inkstone_spec::{Build, Release, Resources, Source};
+    use inkstone_spec::{Build, Release, Resources, SourceBranch};
 
     /// A field that is added to these types must become a leaf, or part of the release: then this
     /// compiles again.
     #[expect(dead_code, reason = "it only has to compile")]
     fn every_field_is_merged(spec: ServiceSpec, release: Release) {
         let ServiceSpec { source, build, port, replicas, resources, hosts, hold } = spec;
-        let Source { host, repo, branch } = source;
+        let (Source::Branch(_) | Source::Image { image: _ }) = &source;
+        let Source::Branch(SourceBranch { host, repo, branch }) = source else { return };
         let Build { pack, root_directory, publish_directory } = build;
         let Resources { memory, vcpus } = resources;
-        let Release { deployment, source_commit, image, port: found, user, templates } = release;
+        let Release {
+            deployment,
+            source_commit,
+            source_image,
+            image,
+            port: found,
+            user,
+            templates,
+        } = release;
         drop((port, replicas, hosts, hold, host, repo, branch, pack, root_directory));
         drop((publish_directory, memory, vcpus, deployment, source_commit, image, found));
-        drop((user, templates));
+        drop((source_image, user, templates));
     }
 
     #[test]

@@ -144,17 +144,17 @@ fn merge_fields(
     let mut conflicts = Vec::new();
     let (b, t, o) = (&*base.service, &*theirs.service, &*ours.service);
     let mut service = o.clone();
-    for leaf in Leaf::ALL {
+    for leaf in Leaf::of(&[&b.spec, &t.spec, &o.spec]) {
         let same = |x: &Service, y: &Service| leaf.is_same(&x.spec, &y.spec);
         match pick(same(b, t), same(t, o), same(o, b), policy) {
             Pick::Ours => {}
-            Pick::Theirs if *leaf == Leaf::Hosts && !taken.is_empty() => {
+            Pick::Theirs if leaf == Leaf::Hosts && !taken.is_empty() => {
                 if policy != Policy::Keep {
                     conflicts.push(taken_hosts(taken));
                 }
             }
             Pick::Theirs => leaf.copy(&t.spec, &mut service.spec),
-            Pick::Conflict => conflicts.push(Conflict::on(Field::Spec(*leaf))),
+            Pick::Conflict => conflicts.push(Conflict::on(Field::Spec(leaf))),
         }
     }
     let same = is_same_release;

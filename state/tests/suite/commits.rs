@@ -91,7 +91,7 @@ fn a_message_says_it_to_people_and_to_machines() {
         plan::deploy(snapshot, &site, made.clone())
     })
     .unwrap();
-    let (source, image) = (&made.source_commit, &made.image);
+    let (source, image) = (made.source_commit.as_ref().unwrap(), &made.image);
     assert_eq!(
         message_of(&fixture, "main"),
         format!(

@@ -6,7 +6,8 @@ use inkstone_secrets::{EnvFile, Identities, Identity, seal};
 use inkstone_spec::{
     ApiVersion, Build, CommitId, DeploymentId, Digest, EnvKey, EnvValue, Hostname, Ingress, Memory,
     Pack, Port, ProjectRef, Region, Release, Replicas, RepoRef, Resources, Service, ServiceKind,
-    ServiceMetadata, ServiceRef, ServiceSpec, ServiceUid, Source, SourceHost, UserId, Vcpus,
+    ServiceMetadata, ServiceRef, ServiceSpec, ServiceUid, Source, SourceBranch, SourceHost, UserId,
+    Vcpus,
 };
 use inkstone_state::check::{Finding, Rule};
 use inkstone_state::plan::{PlanError, ServiceChange};
@@ -69,6 +70,7 @@ fn found_for(
             namespace: "kube-system".parse().unwrap(),
         },
         registry: "registry.internal:5000".parse().unwrap(),
+        image_registries: Vec::new(),
         recipients: vec![recipient],
         templates: &TemplateSet::builtin().unwrap(),
     };
@@ -87,11 +89,11 @@ pub(crate) fn intent(service: &ServiceRef, hosts: &[&str]) -> Service {
             uid: ServiceUid::from(Uuid::now_v7()),
         },
         spec: ServiceSpec {
-            source: Source {
+            source: Source::Branch(SourceBranch {
                 host: SourceHost::Inkstone,
                 repo: "code".parse().unwrap(),
                 branch: "main".parse().unwrap(),
-            },
+            }),
             build: Build { pack: Pack::Static, root_directory: None, publish_directory: None },
             port: None,
             replicas: Replicas::new(1).unwrap(),
@@ -107,7 +109,8 @@ pub(crate) fn intent(service: &ServiceRef, hosts: &[&str]) -> Service {
 pub(crate) fn release(snapshot: &Snapshot, number: u32) -> Release {
     Release {
         deployment: DeploymentId::from(Uuid::now_v7()),
-        source_commit: CommitId::new(format!("{number:040x}")).unwrap(),
+        source_commit: Some(CommitId::new(format!("{number:040x}")).unwrap()),
+        source_image: None,
         image: Digest::of(&number.to_be_bytes()),
         port: Port::new(8080).unwrap(),
         user: UserId::new(65532).unwrap(),
@@ -119,11 +122,10 @@ pub(crate) fn deploying(service: &ServiceRef, release: &Release) -> Action {
     Action::Deploy {
         service: service.clone(),
         deployment: release.deployment.clone(),
-        source_repo: RepoRef {
-            workspace: service.workspace.clone(),
-            repo: "code".parse().unwrap(),
-        },
-        source_commit: release.source_commit.clone(),
+        source: release.source_commit.clone().map(|commit| {
+            let (workspace, repo) = (service.workspace.clone(), "code".parse().unwrap());
+            (RepoRef { workspace, repo }, commit)
+        }),
         image: release.image.clone(),
     }
 }

@@ -3,8 +3,8 @@
 use crate::fixture::{intent, name, now, region, values};
 use inkstone_secrets::{EnvFile, Identities, Identity, seal};
 use inkstone_spec::{
-    CommitId, DeploymentId, Digest, Hold, Memory, Port, Release, Replicas, ServiceUid, UserId,
-    UtcTime,
+    Build, CommitId, DeploymentId, Digest, Hold, Memory, Port, Release, Replicas, ServiceUid,
+    Source, UserId, UtcTime,
 };
 use inkstone_state::ServiceFiles;
 use inkstone_state::undo::{Conflict, EnvMerge, Field, Leaf, Merged, Policy, Sides, merge};
@@ -70,7 +70,8 @@ fn service(model: &Model) -> ServiceFiles {
     let mut service = intent(&name("site"), hosts);
     service.metadata.uid = ServiceUid::from(Uuid::from_u128(model["metadata.uid"].into()));
     let spec = &mut service.spec;
-    spec.source.branch = format!("b{}", model["spec.source.branch"]).parse().unwrap();
+    let Source::Branch(source) = &mut spec.source else { panic!("the source is a branch") };
+    source.branch = format!("b{}", model["spec.source.branch"]).parse().unwrap();
     let some = |field: &str| Some(model[field]).filter(|value| *value > 0);
     spec.build.publish_directory =
         some("spec.build.publishDirectory").map(|n| format!("d{n}").parse().unwrap());
@@ -84,7 +85,8 @@ fn service(model: &Model) -> ServiceFiles {
     });
     service.release = some("release").map(|n| Release {
         deployment: DeploymentId::from(Uuid::from_u128(n.into())),
-        source_commit: CommitId::new(format!("{n:040x}")).unwrap(),
+        source_commit: Some(CommitId::new(format!("{n:040x}")).unwrap()),
+        source_image: None,
         image: Digest::of(&[n]),
         port: Port::new(8080).unwrap(),
         user: UserId::new(10_001).unwrap(),
@@ -354,4 +356,52 @@ fn values_to_seal_are_those_that_the_merge_names() {
     assert_eq!(merged(&EnvMerge::Ours), ours);
     assert_eq!(merged(&EnvMerge::Theirs), theirs);
     assert_eq!(merged(&EnvMerge::Absent), values(&[]));
+}
+
+/// The same service with this image as its source.
+fn of_image(files: &ServiceFiles, n: u8) -> ServiceFiles {
+    let mut files = files.clone();
+    let service = Arc::make_mut(&mut files.service);
+    let image = format!("images.example.com/app@sha256:{}", format!("{n:02x}").repeat(32));
+    service.spec.source = Source::Image { image: image.parse().unwrap() };
+    service.spec.build = Build::image();
+    files
+}
+
+#[test]
+fn a_source_of_another_kind_is_undone_as_one_with_how_it_is_built() {
+    let branch = service(&plain());
+    let scaled = service(&with("spec.replicas", 2));
+    let (one, two) = (of_image(&branch, 1), of_image(&branch, 2));
+    let merged = |base: &ServiceFiles, theirs: &ServiceFiles, ours: &ServiceFiles, policy| {
+        let side = |files: &ServiceFiles| Some(files.clone());
+        let all = Sides {
+            base: side(base),
+            theirs: side(theirs),
+            ours: side(ours),
+            taken: BTreeSet::new(),
+        };
+        let merged = merge(&all, policy).map(|merged| merged.unwrap().service);
+        if let Ok(service) = &merged {
+            assert_eq!(service.spec.contradiction(), None, "{service:?}");
+        }
+        merged
+    };
+    // To an image and back, with what was changed beside it.
+    let back = merged(&one, &branch, &of_image(&scaled, 1), Policy::Ask).unwrap();
+    assert_eq!(back, *scaled.service);
+    let again = merged(&branch, &one, &scaled, Policy::Ask).unwrap();
+    assert_eq!(again, *of_image(&scaled, 1).service);
+    // From one image to another is a field like any other.
+    let back = merged(&two, &one, &of_image(&scaled, 2), Policy::Ask).unwrap();
+    assert_eq!(back, *of_image(&scaled, 1).service);
+    // Another image since.
+    let conflict = |leaf| Err(vec![Conflict { field: Field::Spec(leaf), taken: BTreeSet::new() }]);
+    assert_eq!(merged(&one, &branch, &two, Policy::Ask), conflict(Leaf::Source));
+    assert_eq!(merged(&one, &branch, &two, Policy::Keep).unwrap(), *two.service);
+    assert_eq!(merged(&one, &branch, &two, Policy::Restore).unwrap(), *branch.service);
+    // Another branch since.
+    let other = service(&with("spec.source.branch", 2));
+    assert_eq!(merged(&branch, &one, &other, Policy::Ask), conflict(Leaf::Source));
+    assert_eq!(merged(&branch, &one, &other, Policy::Keep).unwrap(), *other.service);
 }

@@ -330,7 +330,7 @@ fn a_rollback_names_the_release_that_it_brings_back_and_is_no_deploy_of_it() {
              Source-Commit: {}\nImage: {}",
             &made[..7],
             first.deployment,
-            first.source_commit,
+            first.source_commit.unwrap(),
             first.image
         )
     );

@@ -1,6 +1,6 @@
 use crate::support::{Fixture, NO_CAP, another_life, committed, failed, manual, push};
 use inkstone_spec::DeploymentStatus::{Cancelled, Committed, Queued, Superseded};
-use inkstone_spec::Trigger;
+use inkstone_spec::{Revision, Trigger};
 use inkstone_store::{
     Enqueued, Heartbeat, MAX_PENDING_PER_WORKSPACE, NewDeployment, Outcome, OverrideOf, Stop,
     StoreError,
@@ -22,7 +22,7 @@ async fn a_deployment_comes_back_as_it_was_queued() {
     assert_eq!(queued.trigger, Trigger::GitPush);
     assert_eq!(queued.actor, new.actor);
     assert_eq!((queued.tool, queued.request_id), (new.tool, new.request_id));
-    assert_eq!((queued.source, queued.source_commit), (new.source, new.source_commit));
+    assert_eq!(queued.revision, new.revision);
     assert_eq!(queued.intent_hash, new.intent_hash);
     assert_eq!((queued.status, queued.attempts), (Queued, 0));
     assert_eq!((queued.lease_owner, queued.started_at, queued.error), (None, None, None));
@@ -117,6 +117,19 @@ async fn another_commit_intent_life_or_an_explicit_call_is_new_work() {
         f.queue(&push(SITE, 1)).await;
         f.queue(&other(push(SITE, 1))).await;
     }
+}
+
+#[tokio::test]
+async fn an_image_is_queued_without_a_branch_and_is_other_work_than_a_commit() {
+    let f = Fixture::new().await;
+    f.queue(&push(SITE, 1)).await;
+    let image = format!("registry.example.com/team/app@sha256:{}", "a".repeat(64));
+    let revision = Revision::Image(image.parse().unwrap());
+    let new = NewDeployment { revision: revision.clone(), ..push(SITE, 1) };
+    assert_eq!(f.queue(&new).await.revision, revision);
+    let again = NewDeployment { revision, ..push(SITE, 2) };
+    let answer = f.store.enqueue(&again, 0).await.unwrap();
+    assert!(matches!(answer, Enqueued::Duplicate(same) if same.id == new.id));
 }
 
 #[tokio::test]

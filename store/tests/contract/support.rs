@@ -1,8 +1,8 @@
 //! A store in a directory of its own, and things to put into it.
 
 use inkstone_spec::{
-    ApiKey, CommitId, CredentialHash, DeploymentId, DeploymentStatus, Digest, ServiceRef,
-    ServiceUid, Source, SourceHost, Trigger,
+    ApiKey, CommitId, CredentialHash, DeploymentId, DeploymentStatus, Digest, Revision, ServiceRef,
+    ServiceUid, SourceBranch, SourceHost, Trigger,
 };
 use inkstone_store::{Deployment, Enqueued, Heartbeat, NewDeployment, Outcome, Store};
 use std::path::PathBuf;
@@ -129,12 +129,14 @@ fn new(service: &str, trigger: Trigger, source_commit: u32) -> NewDeployment {
         actor: "ci-deploy".parse().unwrap(),
         tool: "redeploy_service".into(),
         request_id: "req-1".into(),
-        source: Source {
-            host: SourceHost::Inkstone,
-            repo: "site".parse().unwrap(),
-            branch: "main".parse().unwrap(),
+        revision: Revision::Commit {
+            branch: SourceBranch {
+                host: SourceHost::Inkstone,
+                repo: "site".parse().unwrap(),
+                branch: "main".parse().unwrap(),
+            },
+            commit: commit(source_commit),
         },
-        source_commit: commit(source_commit),
         intent_hash: "intent-1".into(),
         override_of: None,
     }

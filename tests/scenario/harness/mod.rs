@@ -2,10 +2,12 @@
 
 mod git;
 mod mcp;
+mod registry;
 mod server;
 
 pub(crate) use git::{Git, as_operator};
 pub(crate) use mcp::Mcp;
+pub(crate) use registry::ImageRegistry;
 pub(crate) use server::{Server, binary, text};
 
 use serde_json::{Value, json};

@@ -12,7 +12,7 @@ use super::{env, existing_service, names_in, release_view, short};
 use crate::projects::{existing_project, existing_workspace, within_quota};
 use crate::{Action, Caller, Deployer, Refusal, RolledBack, now_ms};
 use inkstone_secrets::{EnvFile, Identities};
-use inkstone_spec::{CommitPrefix, DeploymentId, RepoRef, Service, ServiceRef};
+use inkstone_spec::{CommitPrefix, DeploymentId, RepoRef, Revision, Service, ServiceRef};
 use inkstone_state::undo::{Conflict, EnvMerge, Field, Merged, Policy, Sides, edits, merge};
 use inkstone_state::{
     Action as StateAction, Committed, Message, Proposal, Released, ServiceFiles, Snapshot,
@@ -81,20 +81,24 @@ impl Deployer {
     /// Queues what was pushed while the service was not there to follow; says so.
     async fn deploy_missed(&self, caller: &Caller, files: &ServiceFiles) -> Option<String> {
         let queued = async {
-            let Some((files, head)) = self.missed_by(&files.service).await? else {
+            let Some((files, missed)) = self.missed_by(&files.service).await? else {
                 return Ok(None);
             };
-            let event = self.event(caller.into(), &files, head.clone()).await?;
-            Ok::<_, Refusal>(event.ok().map(|deployment| (deployment, head)))
+            let event = self.event(caller.into(), &files, missed.clone()).await?;
+            Ok::<_, Refusal>(event.ok().map(|deployment| (deployment, missed)))
         };
         match queued.await {
-            Ok(queued) => queued.map(|(deployment, head)| {
-                format!(
-                    "Source commit {} was pushed while it was gone: deployment {} is {}.",
-                    head.short(),
-                    deployment.id,
-                    deployment.status
-                )
+            Ok(queued) => queued.map(|(deployment, missed)| {
+                let (id, status) = (deployment.id, deployment.status);
+                match missed {
+                    Revision::Commit { commit, .. } => format!(
+                        "Source commit {} was pushed while it was gone: deployment {id} is {status}.",
+                        commit.short()
+                    ),
+                    Revision::Image(image) => {
+                        format!("The image {image} was never deployed: deployment {id} is {status}.")
+                    }
+                }
             }),
             Err(refusal) => {
                 tracing::error!(%refusal, "a lost push was not queued");
@@ -119,16 +123,22 @@ impl Deployer {
         let Some(service) = service else {
             return Ok(format!("The service is gone, as it was before that commit; {back}"));
         };
-        let source = &service.spec.source;
-        let repo = RepoRef { workspace: name.workspace.clone(), repo: source.repo.clone() };
-        if !self.inner.repos.exists(&repo).await? {
-            return Ok(format!(
-                "Its repo {} is gone: create_repo makes one to push to again; {back}",
-                source.repo
-            ));
+        if let Some(repo) = service.spec.source.repo() {
+            let repo = RepoRef { workspace: name.workspace.clone(), repo: repo.clone() };
+            if !self.inner.repos.exists(&repo).await? {
+                return Ok(format!(
+                    "Its repo {} is gone: create_repo makes one to push to again; {back}",
+                    repo.repo
+                ));
+            }
         }
         if !fields.contains(&Field::Release.to_string()) {
             return Ok(format!("The release stays; {back}"));
+        }
+        if service.spec.source.image().is_some() {
+            return Ok(format!(
+                "The image that was undone comes back only when it is asked for; {back}"
+            ));
         }
         Ok(format!(
             "Pushes of source commits that were undone here are not deployed again, newer ones are; {back}"
