@@ -3,6 +3,7 @@
 
 mod disk;
 mod files;
+mod images;
 mod remote;
 mod state;
 mod store;
@@ -73,6 +74,7 @@ pub(crate) async fn doctor(args: DoctorArgs) -> anyhow::Result<Verdict> {
     let state = state::look(&data, &mut checks);
     if let Some(state) = &state {
         checks.extend(remote::look(&data, state));
+        checks.extend(tokio::task::block_in_place(|| images::look(&data, state)));
     }
     store::look(&data, state.as_ref(), &mut checks).await;
     checks.extend(disk::look(&data));

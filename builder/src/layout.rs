@@ -56,6 +56,12 @@ impl Layout {
         Ok(layout)
     }
 
+    /// The directory, if there is one; nothing is made or cleared.
+    pub fn existing(root: impl Into<PathBuf>) -> Option<Self> {
+        let root = root.into();
+        root.is_dir().then_some(Self { root })
+    }
+
     /// Where a service's layout is, whether or not it has one yet.
     pub fn directory(&self, service: &ServiceRef) -> PathBuf {
         self.root
@@ -150,11 +156,7 @@ impl Layout {
     }
 
     /// Whether the image and everything that it refers to is there, each blob with its full size.
-    pub(crate) fn contains(
-        &self,
-        service: &ServiceRef,
-        digest: &Digest,
-    ) -> Result<bool, StoreError> {
+    pub fn contains(&self, service: &ServiceRef, digest: &Digest) -> Result<bool, StoreError> {
         let path = self.blob_path(service, digest);
         let Some(content) = read_if_present(&path)? else { return Ok(false) };
         if Digest::of(&content) != *digest {

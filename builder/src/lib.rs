@@ -29,7 +29,7 @@ pub use builder::{BuildRequest, Builder, BuiltImage};
 pub use error::BuildError;
 pub use layout::Layout;
 pub use memory::MemoryTree;
-pub use mirror::{MirrorError, MirrorRequest, Upstream};
+pub use mirror::{MirrorError, MirrorRequest, Upstream, try_pull};
 pub use pulled::ImageFile;
 pub use registry::{Credentials, Registry, Transport};
 pub use source::{Entry, EntryKind, SourceError, SourceTree};

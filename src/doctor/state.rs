@@ -163,7 +163,7 @@ fn some_env(main: &Snapshot) -> Result<Option<(ServiceRef, Arc<EnvFile>)>, State
     Ok(None)
 }
 
-fn services(main: &Snapshot) -> Result<Vec<ServiceRef>, StateError> {
+pub(super) fn services(main: &Snapshot) -> Result<Vec<ServiceRef>, StateError> {
     let mut all = Vec::new();
     for workspace in main.workspaces()?.keys() {
         for project in main.projects(workspace)? {

@@ -57,6 +57,10 @@ fn a_healthy_server_is_found_healthy_while_it_runs_and_when_it_is_stopped() {
             ("sealed values", "opens the env of main/default/site"),
             ("queue", "0 queued, 0 on hold, 0 building"),
             ("source repos", "1 repo with "),
+            (
+                "images",
+                if running { "gives out that of main/default/site" } else { "complete here" },
+            ),
             ("locks", "none"),
         ] {
             assert!(checks[name]["found"].as_str().unwrap().contains(says), "{}", checks[name]);
@@ -113,6 +117,29 @@ fn what_is_wrong_is_named_with_what_to_do() {
     let (status, says) = check(server, "locks");
     assert!(status == "warn" && says.contains("main.lock"), "{says}");
     remove_file(&lock).unwrap();
+}
+
+#[test]
+fn an_image_that_nodes_would_not_get_is_found() {
+    let mut world = World::deployed();
+    assert_eq!(check(&world.server, "images").0, "ok");
+    // The server has read the key that it makes tokens of.
+    let data = world.server.data();
+    let key = std::fs::read(data.join("pull-key")).unwrap();
+    std::fs::write(data.join("pull-key"), "00".repeat(32)).unwrap();
+    let (status, says) = check(&world.server, "images");
+    assert!(status == "fail" && says.contains("restart"), "{says}");
+    std::fs::write(data.join("pull-key"), key).unwrap();
+    assert_eq!(check(&world.server, "images").0, "ok");
+
+    world.server.stop();
+    let (status, says) = check(&world.server, "images");
+    assert!(status == "warn" && says.contains("start the server"), "{says}");
+    let blobs = data.join("images/main/default/site/blobs/sha256");
+    std::fs::rename(&blobs, data.join("kept")).unwrap();
+    let (status, says) = check(&world.server, "images");
+    assert!(status == "warn" && says.contains("redeploy_service"), "{says}");
+    std::fs::rename(data.join("kept"), &blobs).unwrap();
 }
 
 #[test]

@@ -16,7 +16,7 @@ use self::documents::{Document, Parts};
 use self::remote::Remote;
 use crate::builder::{Builder, BuiltImage};
 use crate::error::BuildError;
-use crate::image::Descriptor;
+use crate::image::{Descriptor, Manifest};
 use crate::registry::{Credentials, Transport};
 use crate::store::{ImageStore, StoreError};
 
@@ -115,6 +115,25 @@ impl Builder {
         talk.over(remote.blob(blob, file.as_file_mut()))?.map_err(StoreError::stage)?;
         Ok(store.keep_blob(service, blob, file)?)
     }
+}
+
+/// Pulls what a node asks for first, the manifest and the configuration of an image, and keeps nothing.
+/// Blocks.
+pub fn try_pull(
+    image: &ImageReference,
+    transport: Transport,
+    credentials: Option<Credentials>,
+) -> Result<(), BuildError> {
+    let unusable = |problem: String| MirrorError::Unusable { image: image.clone(), problem };
+    let digest = image.digest().map_err(|error| unusable(error.to_string()))?;
+    let mut remote = Remote::new(image, transport, credentials)?;
+    let pulled = runtime()?.block_on(async {
+        let (content, _) = remote.manifest(&digest).await?;
+        let manifest: Manifest =
+            serde_json::from_slice(&content).map_err(|error| unusable(error.to_string()))?;
+        remote.document(&manifest.config).await
+    });
+    Ok(pulled.map(drop)?)
 }
 
 /// A conversation on this thread, which ends early where the image is not wanted any more.
