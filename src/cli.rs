@@ -3,7 +3,7 @@
 use crate::log::Scope;
 use crate::options::{DataOptions, ServeOptions};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use inkstone_spec::{KeyName, ProjectRef, Scopes, ServiceRef, WorkspaceName};
+use inkstone_spec::{KeyName, ProjectRef, Region, Scopes, ServiceRef, WorkspaceName};
 use std::path::PathBuf;
 
 /// An MCP-native deployer whose database is a git repository.
@@ -18,6 +18,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run the whole product: API, MCP, git hosting, queue and builds.
     Serve(Box<ServeArgs>),
+    /// Make a cluster follow what the state repo says and ArgoCD cannot: Secrets, pulls, namespaces.
+    Reconcile(Box<ReconcileArgs>),
     /// Show the main job in a temporary directory, step by step; leaves nothing behind.
     Demo(DemoArgs),
     /// Write the manifests that a clone of the state repo should have.
@@ -52,6 +54,58 @@ pub(crate) struct ServeArgs {
     pub(crate) config: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) options: ServeOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReconcileArgs {
+    /// The state repo: https, http, ssh, file or an absolute path.
+    #[arg(long, env = "INKSTONE_STATE_REPO", value_name = "URL")]
+    pub(crate) repo: String,
+    /// A file with the credentials for it, as git-credential-store writes it.
+    #[arg(long, env = "INKSTONE_STATE_CREDENTIALS", value_name = "FILE")]
+    pub(crate) credentials: Option<PathBuf>,
+    /// Where to keep a copy of it; it can be made anew at any time.
+    #[arg(long, env = "INKSTONE_DATA", value_name = "DIR", default_value = "./inkstone-reconcile")]
+    pub(crate) data: PathBuf,
+    /// A copy of the server's age-identity.txt.
+    #[arg(long, env = "INKSTONE_IDENTITY", value_name = "FILE")]
+    pub(crate) identity: PathBuf,
+    /// A copy of the server's pull-key, where the server itself has the images.
+    #[arg(long, env = "INKSTONE_PULL_KEY", value_name = "FILE")]
+    pub(crate) pull_key: Option<PathBuf>,
+    /// The user of the registry that has the images; needs a password file.
+    #[arg(long, env = "INKSTONE_REGISTRY_USER", value_name = "NAME", conflicts_with = "pull_key")]
+    pub(crate) registry_user: Option<String>,
+    /// A file with that user's password or token.
+    #[arg(
+        long,
+        env = "INKSTONE_REGISTRY_PASSWORD_FILE",
+        value_name = "FILE",
+        requires = "registry_user"
+    )]
+    pub(crate) registry_password_file: Option<PathBuf>,
+    /// The cluster: a kubeconfig file, or `in-cluster`.
+    #[arg(long, env = "INKSTONE_KUBECONFIG", value_name = "FILE", default_value = "in-cluster")]
+    pub(crate) kubeconfig: String,
+    /// Which of the state repo's clusters that is.
+    #[arg(long, env = "INKSTONE_REGION", value_name = "REGION", default_value = "eu-central-1")]
+    pub(crate) region: Region,
+    /// The server, to be told of pushes by and to report to; without, the state repo is looked at now and
+    /// then.
+    #[arg(long, env = "INKSTONE_SERVER", value_name = "URL", requires = "token_file")]
+    pub(crate) server: Option<String>,
+    /// A file with an API key for all workspaces that has the scopes read and env:read.
+    #[arg(long, env = "INKSTONE_TOKEN_FILE", value_name = "FILE", requires = "server")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Print what would be done now, and do nothing.
+    #[arg(long)]
+    pub(crate) plan: bool,
+    /// Print the plan as JSON.
+    #[arg(long, requires = "plan")]
+    pub(crate) json: bool,
+    /// Log lines as JSON.
+    #[arg(long, env = "INKSTONE_LOG_JSON")]
+    pub(crate) log_json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -12,6 +12,7 @@ mod log;
 mod logging;
 mod options;
 mod output;
+mod reconcile;
 mod render;
 mod revert;
 mod serve;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Command::Serve(args) => run(serve::serve(*args)),
+        Command::Reconcile(args) => run(reconcile::reconcile(*args)),
         Command::Demo(args) => run(demo::demo(args)),
         Command::Render(args) => render::render(&args),
         Command::Verify(args) => verify::verify(&args),

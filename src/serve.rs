@@ -13,6 +13,7 @@ use crate::options::{RegistryConfig, ServeConfig};
 use crate::{Verdict, logging};
 use anyhow::{Context as _, bail};
 use cluster::Followers;
+pub(crate) use cluster::{registry_pulls, secret, server_pulls};
 use first_run::Start;
 use inkstone_api::ApiConfig;
 use inkstone_builder::{

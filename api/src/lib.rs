@@ -19,6 +19,7 @@ mod metrics;
 mod observe;
 mod problem;
 mod rate_limit;
+mod reconciler;
 mod request_id;
 mod router;
 mod schemas;

@@ -3,7 +3,7 @@
 use crate::metrics::Metrics;
 use crate::observe::observe;
 use crate::problem::problem;
-use crate::{ApiConfig, health, images, mcp, metrics, schemas};
+use crate::{ApiConfig, health, images, mcp, metrics, reconciler, schemas};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
@@ -11,13 +11,14 @@ use http::StatusCode;
 use inkstone_deployer::{Deployer, Refusal};
 use std::sync::Arc;
 
-/// The whole HTTP surface: `/mcp`, `/v2/`, `/schemas/<file>`, `/healthz`, `/readyz`, `/metrics`, and the routes
+/// The whole HTTP surface: `/mcp`, `/v2/`, `/reconciler/`, `/schemas/<file>`, `/healthz`, `/readyz`, `/metrics`, and the routes
 /// of `beside` (the git server), which get the same request ids, log and metrics.
 pub fn router(deployer: Deployer, config: &ApiConfig, beside: Router) -> Router {
     let counted = Arc::new(Metrics::new());
     Router::new()
         .merge(mcp::routes(deployer.clone(), config, Arc::clone(&counted)))
         .merge(images::routes(deployer.clone()))
+        .merge(reconciler::routes(deployer.clone()))
         .merge(schemas::routes())
         .merge(health::routes(deployer.clone()))
         .merge(metrics::routes(deployer, Arc::clone(&counted)))

@@ -98,4 +98,16 @@ impl Caller {
             Denial::Foreign | Denial::NeedsKey => Refusal::no_workspace(&repo.workspace),
         })
     }
+
+    /// Goes on only if the caller may do `action` on the state repo, which has every workspace.
+    pub(crate) fn may_on_state(&self, action: Action) -> Result<(), Refusal> {
+        authorize(&self.credential, action, Object::StateRepo).map_err(|denial| match denial {
+            Denial::MissingScope(scope) => Refusal::missing_scope(scope),
+            Denial::Foreign | Denial::NeedsKey => Refusal::new(
+                "not_all_workspaces",
+                "This key is not for every workspace, and the state repo has them all.",
+                "Use a key for all: `inkstone key create --all-workspaces` makes one.",
+            ),
+        })
+    }
 }

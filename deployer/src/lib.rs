@@ -21,6 +21,7 @@ mod projects;
 mod pulls;
 mod pushes;
 mod queue;
+mod reconciling;
 mod refusal;
 mod remarks;
 mod remote;

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use inkstone_cluster::{Cluster, Observer, Webhook};
 use inkstone_deployer::{Connected, Deployer};
 use inkstone_reconciler::{Parts, PullCredentials, Reconciler};
+use inkstone_secrets::PullKey;
 use inkstone_spec::docker_config_json;
 use std::fs;
 use std::path::Path;
@@ -101,20 +102,28 @@ fn pull_credentials(
     registry: Option<&RegistryConfig>,
     data: &DataDir,
 ) -> anyhow::Result<Box<PullCredentials>> {
-    let Some(registry) = registry else {
-        let key = data.pull_key()?;
-        return Ok(Box::new(move |registry, project| {
-            docker_config_json(registry, &project.to_string(), key.token(project).expose())
-        }));
-    };
+    let Some(registry) = registry else { return Ok(server_pulls(data.pull_key()?)) };
     let (user, password) = match &registry.user {
         Some((user, file)) => (user.clone(), secret(file)?),
         None => (String::new(), Zeroizing::default()),
     };
-    Ok(Box::new(move |registry, _| docker_config_json(registry, &user, &password)))
+    Ok(registry_pulls(user, password))
 }
 
-fn secret(file: &Path) -> anyhow::Result<Zeroizing<String>> {
+/// A token of this server's for each project, and for no other's images.
+pub(crate) fn server_pulls(key: PullKey) -> Box<PullCredentials> {
+    Box::new(move |registry, project| {
+        docker_config_json(registry, &project.to_string(), key.token(project).expose())
+    })
+}
+
+/// The same credentials for every project.
+pub(crate) fn registry_pulls(user: String, password: Zeroizing<String>) -> Box<PullCredentials> {
+    Box::new(move |registry, _| docker_config_json(registry, &user, &password))
+}
+
+/// A secret in a file of its own.
+pub(crate) fn secret(file: &Path) -> anyhow::Result<Zeroizing<String>> {
     let text = fs::read_to_string(file)
         .map(Zeroizing::new)
         .with_context(|| format!("cannot read {}", file.display()))?;

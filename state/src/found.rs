@@ -126,7 +126,7 @@ fn make(
 }
 
 /// An empty bare repo.
-fn init(git_dir: &Path) -> Result<(), StateError> {
+pub(crate) fn init(git_dir: &Path) -> Result<(), StateError> {
     gix::ThreadSafeRepository::init_opts(
         git_dir,
         gix::create::Kind::Bare,

@@ -4,6 +4,7 @@
 
 mod compare;
 mod incoming;
+mod mirror;
 mod process;
 mod said;
 mod secrets;
@@ -11,6 +12,7 @@ mod standing;
 mod url;
 
 pub(crate) use incoming::Incoming;
+pub use mirror::Mirror;
 pub use standing::{Branch, Down, Rewound, Standing};
 pub use url::{NotARemote, RemoteUrl};
 

@@ -1,0 +1,154 @@
+//! `inkstone reconcile`: the reconciler alone, beside a cluster. It needs the state repo, its keys and the
+//! cluster; the server only tells it sooner.
+
+mod server;
+
+use crate::cli::ReconcileArgs;
+use crate::output::{json, line, table};
+use crate::serve::{registry_pulls, secret, server_pulls, stop_signal};
+use crate::{Verdict, logging};
+use anyhow::{Context as _, bail};
+use inkstone_cluster::{Access, Cluster};
+use inkstone_reconciler::plan::Action;
+use inkstone_reconciler::{Parts, PullCredentials, Reconciler, Reporter};
+use inkstone_secrets::{Keyring, PullKey};
+use inkstone_spec::ProjectRef;
+use inkstone_state::Snapshot;
+use inkstone_state::remote::{Mirror, RemoteConfig, RemoteUrl};
+use server::Server;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How often the state repo is looked at when nobody tells of pushes.
+const INTERVAL: Duration = Duration::from_secs(10);
+/// How long after the state repo or the server failed they are asked again.
+const AGAIN: Duration = Duration::from_secs(5);
+
+pub(crate) async fn reconcile(args: ReconcileArgs) -> anyhow::Result<Verdict> {
+    logging::init(args.log_json);
+    let url: RemoteUrl = args.repo.parse().context("--repo")?;
+    let credentials = args.credentials.as_ref().map(|file| file.canonicalize()).transpose();
+    let credentials = credentials.context("cannot read --credentials")?;
+    let config = RemoteConfig { url, credentials, pushes_per_minute: None };
+    let mirror = Arc::new(Mirror::open(&args.data.join("live.git"), config)?);
+    let server = match (&args.server, &args.token_file) {
+        (Some(url), Some(file)) => Some(Arc::new(Server::new(url, &secret(file)?)?)),
+        _ => None,
+    };
+    let access: Access = args.kubeconfig.parse()?;
+    let reconciler = Reconciler::new(Parts {
+        cluster: Cluster::connect(&access).await?,
+        region: args.region.clone(),
+        keyring: Keyring::open(&args.identity)?,
+        pull: pull(&args)?,
+        report: report(server.clone()),
+    });
+    if args.plan {
+        return plan(&reconciler, &mirror, args.json).await;
+    }
+    let stopped = stop_signal()?;
+    let (moved, live) = watch::channel(None);
+    tokio::select! {
+        () = follow(&mirror, server.as_deref(), &moved) => {}
+        () = reconciler.run(live) => {}
+        () = stopped => tracing::info!("stopping"),
+    }
+    Ok(Verdict::Good)
+}
+
+/// Says where `live` is, as long as it is polled: when the server tells, or every few seconds.
+async fn follow(
+    mirror: &Arc<Mirror>,
+    server: Option<&Server>,
+    moved: &watch::Sender<Option<Snapshot>>,
+) {
+    // What was fetched by an earlier process is good to begin with.
+    let mut last = mirror.live().ok();
+    moved.send_replace(last.clone());
+    loop {
+        let fetched = fetch(mirror).await;
+        let pause = match fetched {
+            Ok(live) => {
+                if last.as_ref().and_then(Snapshot::commit) != live.commit() {
+                    tracing::info!(
+                        commit = live.commit().map(tracing::field::display),
+                        "live moved"
+                    );
+                    moved.send_replace(Some(live.clone()));
+                }
+                let seen = live.commit().cloned();
+                last = Some(live);
+                match server {
+                    None => INTERVAL,
+                    Some(server) => match server.moved_from(seen.as_ref()).await {
+                        Ok(()) => Duration::ZERO,
+                        Err(error) => {
+                            tracing::warn!(
+                                error = format!("{error:#}"),
+                                "the server does not tell of pushes"
+                            );
+                            AGAIN
+                        }
+                    },
+                }
+            }
+            Err(error) => {
+                tracing::warn!(error = format!("{error:#}"), "the state repo could not be fetched");
+                AGAIN
+            }
+        };
+        tokio::time::sleep(pause).await;
+    }
+}
+
+async fn fetch(mirror: &Arc<Mirror>) -> anyhow::Result<Snapshot> {
+    let mirror = Arc::clone(mirror);
+    Ok(tokio::task::spawn_blocking(move || mirror.fetch()).await??)
+}
+
+async fn plan(
+    reconciler: &Reconciler,
+    mirror: &Arc<Mirror>,
+    as_json: bool,
+) -> anyhow::Result<Verdict> {
+    let live = fetch(mirror).await?;
+    let actions = reconciler.plan(&live).await?;
+    if as_json {
+        let rows = actions.iter().map(|(project, action)| {
+            serde_json::json!({"project": project.to_string(), "action": action.to_string()})
+        });
+        json(&rows.collect());
+    } else if actions.is_empty() {
+        line("Nothing to do: the cluster has what the state repo says.");
+    } else {
+        let row = |(project, action): &(ProjectRef, Action)| {
+            vec![project.to_string(), action.to_string()]
+        };
+        table(&["PROJECT", "ACTION"], &actions.iter().map(row).collect::<Vec<_>>());
+    }
+    Ok(Verdict::Good)
+}
+
+fn pull(args: &ReconcileArgs) -> anyhow::Result<Box<PullCredentials>> {
+    match (&args.pull_key, &args.registry_user, &args.registry_password_file) {
+        (Some(key), None, None) => Ok(server_pulls(PullKey::load(key)?)),
+        (None, Some(user), Some(file)) => Ok(registry_pulls(user.clone(), secret(file)?)),
+        (None, None, None) => bail!(
+            "nodes need credentials to pull images with: give --pull-key, or --registry-user and --registry-password-file"
+        ),
+        _ => bail!("--registry-user and --registry-password-file go together: give both"),
+    }
+}
+
+/// Tells the server, if there is one; the log has it anyway.
+fn report(server: Option<Arc<Server>>) -> Box<Reporter> {
+    Box::new(move |project, problems| {
+        for (service, problem) in &problems {
+            tracing::warn!(%project, %service, problem, "the environment of a service cannot be opened");
+        }
+        if let Some(server) = &server {
+            server.report(project, &problems);
+        }
+    })
+}
