@@ -16,7 +16,9 @@ const PROJECT: &[(&str, &str)] = folder!("project":
     "namespace.yaml",
     "networkpolicy-egress.yaml",
     "networkpolicy-ingress.yaml",
+    "reconciler-access.yaml",
     "resourcequota.yaml",
+    "server-access.yaml",
 );
 
 const SERVICE: &[(&str, &str)] =

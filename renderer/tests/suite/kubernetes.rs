@@ -5,6 +5,7 @@ use inkstone_spec::Hostname;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{LimitRange, Namespace, ResourceQuota, Service};
 use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
+use k8s_openapi::api::rbac::v1::RoleBinding;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
@@ -36,6 +37,7 @@ fn as_kubernetes_knows_it(document: &Json) -> Result<Json, serde_json::Error> {
         "Namespace" => through::<Namespace>(document),
         "NetworkPolicy" => through::<NetworkPolicy>(document),
         "ResourceQuota" => through::<ResourceQuota>(document),
+        "RoleBinding" => through::<RoleBinding>(document),
         "Service" => through::<Service>(document),
         other => panic!("no type for kind {other}"),
     }

@@ -22,10 +22,17 @@ fn each_change_touches_its_own_files_and_no_others() {
     let added = |paths: &[String]| paths.iter().map(|p| format!("A {p}")).collect::<Vec<_>>();
     assert_eq!(touched(&fixture, "main~4"), ["A clusters/eu-central-1/acme/workspace.yaml"]);
 
-    let files = ["limitrange", "namespace", "networkpolicy-egress", "networkpolicy-ingress"];
+    let files = [
+        "limitrange",
+        "namespace",
+        "networkpolicy-egress",
+        "networkpolicy-ingress",
+        "reconciler-access",
+        "resourcequota",
+        "server-access",
+    ];
     let mut expected: Vec<String> =
         files.iter().map(|file| format!("{PROJECT}/manifests/{file}.yaml")).collect();
-    expected.push(format!("{PROJECT}/manifests/resourcequota.yaml"));
     expected.push(format!("{PROJECT}/project.yaml"));
     assert_eq!(touched(&fixture, "main~3"), added(&expected));
 
