@@ -2,6 +2,7 @@
 
 use crate::facts::{ApplicationFacts, DeploymentFacts, EventFacts, PodFacts, ReplicaSetFacts};
 use crate::observed::Observed;
+use crate::ports::Listening;
 use inkstone_spec::{ProjectRef, ServiceName, ServiceRef};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};
@@ -146,6 +147,21 @@ impl<K: Hash + Eq, F: Kept> Table<K, F> {
         self.read().seen.clone()
     }
 
+    /// Copies of those that `is_meant` says.
+    pub(crate) fn find(&self, is_meant: impl Fn(&K, &F) -> bool) -> Vec<(K, String, F)>
+    where
+        K: Clone,
+    {
+        let table = self.read();
+        let all = table.known.iter().flat_map(|(key, rows)| rows.iter().map(move |row| (key, row)));
+        let meant = all.filter(|(key, (_, facts))| is_meant(key, facts));
+        meant.map(|(key, (name, facts))| (key.clone(), name.clone(), facts.clone())).collect()
+    }
+
+    fn has(&self, key: &K, name: &str) -> bool {
+        self.read().known.get(key).is_some_and(|rows| rows.contains_key(name))
+    }
+
     fn of(&self, key: &K) -> BTreeMap<String, F> {
         self.read().known.get(key).cloned().unwrap_or_default()
     }
@@ -176,6 +192,8 @@ pub(crate) struct Index {
     pub(crate) pods: Table<ServiceRef, PodFacts>,
     /// By namespace.
     pub(crate) events: Table<String, EventFacts>,
+    /// Where processes listen that do not answer where they should, by service and pod.
+    ports: RwLock<HashMap<(ServiceRef, String), Listening>>,
     /// What the reconciler could not do, by service.
     secrets: RwLock<HashMap<ServiceRef, String>>,
 }
@@ -193,6 +211,10 @@ impl Index {
             "Pod" => pods.contains_key(&event.name),
             _ => false,
         };
+        let listening = pods
+            .keys()
+            .filter_map(|pod| Some((pod.clone(), self.ports_of(service, pod)?)))
+            .collect();
         let namespace = service.project_ref().namespace().to_string();
         let events = self.events.read();
         let events = events.known.get(&namespace).into_iter().flat_map(BTreeMap::values);
@@ -204,6 +226,7 @@ impl Index {
             deployment,
             replica_sets,
             pods,
+            listening,
             events,
             secret: self
                 .secrets
@@ -213,6 +236,23 @@ impl Index {
                 .cloned(),
             lost: self.lost(),
         }
+    }
+
+    /// Where the process of a pod listens, if somebody had to look.
+    pub(crate) fn ports_of(&self, service: &ServiceRef, pod: &str) -> Option<Listening> {
+        let ports = self.ports.read().unwrap_or_else(PoisonError::into_inner);
+        ports.get(&(service.clone(), pod.to_owned())).cloned()
+    }
+
+    pub(crate) fn listens(&self, service: &ServiceRef, pod: String, seen: Listening) {
+        let mut ports = self.ports.write().unwrap_or_else(PoisonError::into_inner);
+        ports.insert((service.clone(), pod), seen);
+    }
+
+    /// Forgets the ports of pods that are gone.
+    pub(crate) fn forget_ports(&self) {
+        let mut ports = self.ports.write().unwrap_or_else(PoisonError::into_inner);
+        ports.retain(|(service, pod), _| self.pods.has(service, pod));
     }
 
     /// Takes what the reconciler says of a project in the place of what it said before.

@@ -14,6 +14,7 @@ mod logs;
 mod namespaces;
 mod objects;
 mod observed;
+mod ports;
 mod standing;
 mod watch;
 
@@ -28,5 +29,6 @@ pub use logs::LogError;
 pub use namespaces::NewNamespaces;
 pub use objects::{ClusterError, NewSecret, SecretFacts};
 pub use observed::Observed;
+pub use ports::Listening;
 pub use standing::{Phase, PodLine, Problem, Reason, Standing, Wanted, standing};
 pub use watch::Observer;

@@ -2,6 +2,7 @@
 
 use crate::facts::{ApplicationFacts, DeploymentFacts, EventFacts, PodFacts, ReplicaSetFacts};
 use crate::index::{Kind, Seen};
+use crate::ports::Listening;
 use std::collections::BTreeMap;
 
 /// What is known of one service at one moment.
@@ -15,6 +16,8 @@ pub struct Observed {
     pub replica_sets: BTreeMap<String, ReplicaSetFacts>,
     /// Its pods by name.
     pub pods: BTreeMap<String, PodFacts>,
+    /// Where the processes of pods listen that do not answer where they should, by pod.
+    pub listening: BTreeMap<String, Listening>,
     /// Warnings about any of these, newest first.
     pub events: Vec<EventFacts>,
     /// Why the Secret with its environment is not there, if the reconciler knows.

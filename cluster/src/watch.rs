@@ -7,6 +7,7 @@ use crate::facts::{
 };
 use crate::index::{Index, Kept, Kind, Seen, Table};
 use crate::observed::Observed;
+use crate::ports;
 use futures_util::{Stream, StreamExt as _};
 use inkstone_spec::{ProjectRef, ServiceName, ServiceRef};
 use jiff::Timestamp;
@@ -60,6 +61,7 @@ impl Observer {
             follow(Kind::ReplicaSets, replica_sets, &index.replica_sets, ReplicaSetFacts::of),
             follow(Kind::Pods, pods, &index.pods, PodFacts::of),
             follow(Kind::Events, warnings, &index.events, EventFacts::of),
+            ports::watch(index, cluster),
         );
     }
 

@@ -17,6 +17,8 @@ pub struct PodFacts {
     pub created: Option<Timestamp>,
     /// Whether it is being removed.
     pub leaving: bool,
+    /// The port that its process should listen on.
+    pub port: Option<u16>,
     /// Whether requests reach it.
     pub ready: bool,
     /// Why no node takes it; empty if one does.
@@ -94,7 +96,11 @@ impl PodFacts {
             let said = [status.reason, status.message].into_iter().flatten();
             text(Some(&said.collect::<Vec<_>>().join(": ")))
         });
+        let spec = object.spec.iter().flat_map(|spec| &spec.containers);
+        let port = spec.filter(|it| it.name == CONTAINER).flat_map(|it| it.ports.iter().flatten());
+        let port = port.map(|port| port.container_port).next();
         let facts = Self {
+            port: port.and_then(|port| u16::try_from(port).ok()),
             replica_set: owner.map(|it| it.name.clone()).unwrap_or_default(),
             created: time(meta.creation_timestamp.as_ref()),
             leaving: meta.deletion_timestamp.is_some(),

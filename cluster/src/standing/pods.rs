@@ -3,6 +3,7 @@
 use super::{Problem, Reason, Wanted};
 use crate::facts::{ContainerFacts, ContainerState, Ended, EventFacts, PodFacts};
 use crate::observed::Observed;
+use crate::ports::Listening;
 use jiff::{SignedDuration, Timestamp};
 
 /// How long something may be missing that others are about to bring: a Secret, room on a node.
@@ -74,9 +75,39 @@ pub(super) fn problem(
             Some(ended(wanted, container, end, &events, container.restarts > 0))
         }
         ContainerState::Running { .. } => {
-            Some(ended(wanted, container, container.last_end.as_ref()?, &events, false))
+            let listening = observed.listening.get(name);
+            let seen =
+                listening.filter(|it| it.restarts == container.restarts && !container.started);
+            if let Some(found) = seen.and_then(|seen| other_port(wanted, seen)) {
+                return Some(found);
+            }
+            match &container.last_end {
+                Some(end) => Some(ended(wanted, container, end, &events, false)),
+                None => seen.map(|_| nothing_answers(wanted)),
+            }
         }
     }
+}
+
+/// That a process listens, but not where it should.
+fn other_port(wanted: &Wanted<'_>, seen: &Listening) -> Option<Found> {
+    let wanted = wanted.port;
+    if seen.for_itself {
+        let message = format!(
+            "Its process listens on port {wanted} of 127.0.0.1 only, where nobody but itself can reach it."
+        );
+        return Some(Found::new(true, Reason::WrongPort, message));
+    }
+    let (one, more) = seen.elsewhere.split_first()?;
+    let ports = more.iter().fold(one.to_string(), |ports, port| format!("{ports}, {port}"));
+    let message = format!("Its process listens on port {ports}, and the service says {wanted}.");
+    Some(Found::new(true, Reason::WrongPort, message))
+}
+
+/// That a process runs and listens nowhere.
+fn nothing_answers(wanted: &Wanted<'_>) -> Found {
+    let message = format!("Its process runs, and nothing answers on port {} yet.", wanted.port);
+    Found::new(false, Reason::Probe, message)
 }
 
 /// What a container waits for that does not come by itself.

@@ -1,5 +1,6 @@
 use super::*;
 use crate::facts::{ContainerFacts, ContainerState, Ended, EventFacts, Operation, ReplicaSetFacts};
+use crate::ports::Listening;
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
@@ -292,4 +293,30 @@ fn what_makes_no_progress_has_failed() {
     assert_eq!(case.phase(), Phase::Deploying);
     case.rollout().stalled = true;
     assert_eq!(case.problem().1, Reason::Stalled);
+}
+
+#[test]
+fn a_process_that_listens_elsewhere_has_failed_and_is_told_where() {
+    let silent = |for_itself, elsewhere: &[u16]| {
+        let mut case = Case::with(ContainerState::Running { since: Some(NOW) }, 0, None);
+        let seen = Listening { restarts: 0, for_itself, elsewhere: elsewhere.to_vec() };
+        case.observed.listening.insert("site-new-x".to_owned(), seen);
+        case
+    };
+    let (phase, reason, message) = silent(false, &[8000]).problem();
+    assert_eq!((phase, reason), (Phase::Failed, Reason::WrongPort));
+    assert!(message.contains("8000") && message.contains("3000"), "{message}");
+
+    let (phase, reason, message) = silent(true, &[]).problem();
+    assert_eq!((phase, reason), (Phase::Failed, Reason::WrongPort));
+    assert!(message.contains("127.0.0.1"), "{message}");
+
+    let (phase, reason, _) = silent(false, &[]).problem();
+    assert_eq!((phase, reason), (Phase::Deploying, Reason::Probe));
+
+    // What was seen of an earlier run of the process says nothing of this one.
+    let mut earlier = silent(false, &[8000]);
+    let pod = earlier.observed.pods.get_mut("site-new-x").unwrap();
+    pod.container.as_mut().unwrap().restarts = 1;
+    assert_eq!((earlier.phase(), earlier.standing_after(1).problem), (Phase::Deploying, None));
 }

@@ -1,0 +1,120 @@
+//! On which port a process listens that does not answer on the one where it should. The kubelet connects
+//! from inside of the pod's network, so no network policy is in the way and nothing has to be in the image.
+
+use crate::Cluster;
+use crate::facts::{ContainerState, PodFacts};
+use crate::index::Index;
+use futures_util::future::join_all;
+use inkstone_spec::Namespace;
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// How long a process has to open its port before anybody wonders.
+const GRACE: SignedDuration = SignedDuration::from_secs(8);
+/// How often is looked for such processes, in memory.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// Where programs listen that were not told otherwise.
+const USUAL: [u16; 14] =
+    [80, 3000, 3001, 4000, 4200, 5000, 5173, 8000, 8080, 8081, 8088, 8888, 9000, 9090];
+/// The most ports that are tried because a process wrote their numbers.
+const MAX_NAMED: usize = 8;
+/// How many of its last lines are looked through for them.
+const LINES: u32 = 50;
+/// How long the cluster may take to begin a connection.
+const CONNECT_TIME: Duration = Duration::from_secs(5);
+/// A connection that nobody has refused by then is one.
+const REFUSAL_TIME: Duration = Duration::from_millis(700);
+
+/// Where a process listens.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listening {
+    /// Which run of the process this was seen of: how often it had been started again.
+    pub(crate) restarts: u32,
+    /// Whether it listens where it should, and so only for itself: nobody else gets an answer there.
+    pub for_itself: bool,
+    /// Where else it listens.
+    pub elsewhere: Vec<u16>,
+}
+
+/// Looks where the processes listen that do not answer, for as long as it is polled.
+pub(crate) async fn watch(index: &Index, cluster: &Cluster) {
+    loop {
+        let now = Timestamp::now();
+        let silent = index.pods.find(|_, pod| is_silent(pod, now));
+        index.forget_ports();
+        for (service, name, pod) in silent {
+            let restarts = pod.container.as_ref().map_or(0, |container| container.restarts);
+            if index.ports_of(&service, &name).is_some_and(|seen| seen.restarts == restarts) {
+                continue;
+            }
+            let seen = look(cluster, &service.project_ref().namespace(), &name, pod.port).await;
+            index.listens(&service, name, Listening { restarts, ..seen });
+        }
+        tokio::time::sleep(INTERVAL).await;
+    }
+}
+
+/// Whether a process runs and its port does not answer.
+fn is_silent(pod: &PodFacts, now: Timestamp) -> bool {
+    pod.container.as_ref().is_some_and(|container| match container.state {
+        ContainerState::Running { since: Some(since) } => {
+            !container.started && !pod.leaving && now.duration_since(since) >= GRACE
+        }
+        _ => false,
+    })
+}
+
+async fn look(
+    cluster: &Cluster,
+    namespace: &Namespace,
+    pod: &str,
+    wanted: Option<u16>,
+) -> Listening {
+    let lines = cluster.log(namespace, pod, LINES, false).await.unwrap_or_default();
+    let named = numbers(&lines).take(MAX_NAMED);
+    let ports: BTreeSet<u16> = named.chain(USUAL).chain(wanted).collect();
+    let tried = ports.into_iter().map(async |port| {
+        let is_open = is_open(cluster, namespace, pod, port).await;
+        is_open.then_some(port)
+    });
+    let open: Vec<u16> = join_all(tried).await.into_iter().flatten().collect();
+    Listening {
+        restarts: 0,
+        for_itself: wanted.is_some_and(|wanted| open.contains(&wanted)),
+        elsewhere: open.into_iter().filter(|port| Some(*port) != wanted).collect(),
+    }
+}
+
+/// Whether something in the pod takes a connection on its loopback interface.
+async fn is_open(cluster: &Cluster, namespace: &Namespace, pod: &str, port: u16) -> bool {
+    let api: Api<Pod> = Api::namespaced(cluster.client(), namespace.as_str());
+    let ports = [port];
+    let begun = tokio::time::timeout(CONNECT_TIME, api.portforward(pod, &ports)).await;
+    let Ok(Ok(mut forward)) = begun else { return false };
+    let (stream, refused) = (forward.take_stream(port), forward.take_error(port));
+    let (Some(_stream), Some(refused)) = (stream, refused) else { return false };
+    let is_open = tokio::time::timeout(REFUSAL_TIME, refused).await.is_err();
+    forward.abort();
+    is_open
+}
+
+/// The numbers in some lines that look like ports, the last ones first.
+fn numbers(lines: &[String]) -> impl Iterator<Item = u16> {
+    let words = lines.iter().rev().flat_map(|line| line.split(|c: char| !c.is_ascii_digit()));
+    words.filter(|word| (2..=5).contains(&word.len())).filter_map(|word| word.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_process_says_of_its_port_is_found() {
+        let lines = ["started at 12:00", "listening on http://0.0.0.0:7777/", "worker 1"];
+        let lines: Vec<String> = lines.map(str::to_owned).to_vec();
+        assert!(numbers(&lines).any(|port| port == 7777));
+    }
+}
