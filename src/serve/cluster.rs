@@ -1,5 +1,6 @@
 //! The cluster: watched, reconciled, and told of pushes.
 
+use super::announce::Shows;
 use super::{announce, live};
 use crate::data_dir::DataDir;
 use crate::options::{ClusterConfig, RegistryConfig, ServeConfig, WebhookConfig};
@@ -8,7 +9,7 @@ use inkstone_cluster::{Cluster, Observer, Webhook};
 use inkstone_deployer::{Connected, Deployer};
 use inkstone_reconciler::{Parts, PullCredentials, Reconciler};
 use inkstone_secrets::PullKey;
-use inkstone_spec::docker_config_json;
+use inkstone_spec::{Region, StatePath, docker_config_json};
 use std::fs;
 use std::path::Path;
 use tokio::sync::watch;
@@ -21,6 +22,7 @@ pub(super) struct Followers {
     argocd_namespace: String,
     reconciler: Option<Reconciler>,
     webhooks: Vec<Webhook>,
+    shows: Box<Shows>,
 }
 
 impl Followers {
@@ -34,6 +36,7 @@ impl Followers {
             argocd_namespace: String::new(),
             reconciler: None,
             webhooks: Vec::new(),
+            shows: Box::new(|_, _| false),
         };
         if let Some(webhooks) = &config.webhooks {
             this.webhooks = self::webhooks(webhooks, &repo_url(config, public_url))?;
@@ -53,6 +56,7 @@ impl Followers {
                 report: Box::new(move |project, problems| observer.reported(project, problems)),
             }));
         }
+        this.shows = shows(observer.clone(), config.region.clone());
         this.argocd_namespace = argocd_namespace.to_string();
         this.connected = Some(Connected { cluster, observer });
         Ok(this)
@@ -75,10 +79,35 @@ impl Followers {
             }
         };
         let announcing = futures_util::future::join_all(
-            self.webhooks.iter().map(|webhook| announce::announce(webhook, live.clone())),
+            self.webhooks
+                .iter()
+                .map(|webhook| announce::announce(webhook, live.clone(), &*self.shows)),
         );
         tokio::join!(live::watch(deployer.state(), &moved), observing, reconciling, announcing);
     }
+}
+
+/// Whether `ArgoCD` has looked at every service that a push changed the manifests of. Of projects it is
+/// not known.
+fn shows(observer: Observer, region: Region) -> Box<Shows> {
+    Box::new(move |now, push| {
+        push.files.iter().filter_map(|file| file.parse().ok()).all(|path| {
+            let service = match path {
+                StatePath::ServiceManifest(of, service, _) if of == region => service,
+                StatePath::ProjectManifest(..) => return false,
+                _ => return true,
+            };
+            let seen = observer.observed(&service).application;
+            let is_there = now.intent(&service).is_ok_and(|found| found.is_some());
+            match seen.map(|application| application.revision) {
+                None => !is_there,
+                Some(None) => false,
+                Some(Some(at)) => {
+                    is_there && now.has_same_manifests(&region, &service, &at).unwrap_or(false)
+                }
+            }
+        })
+    })
 }
 
 /// By what URL `ArgoCD` reads the state repo, if nobody says otherwise: that of where it is kept.
