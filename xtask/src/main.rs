@@ -43,6 +43,9 @@ enum Task {
         /// The inner loop: format, lints and the tests of the libraries.
         #[arg(long)]
         fast: bool,
+        /// The tests that take a real cluster, in one that is started for them.
+        #[arg(long, conflicts_with = "fast")]
+        e2e: bool,
     },
     /// Build optimised and measure it; a whole run writes bench/RESULTS.md.
     Bench {
@@ -81,8 +84,9 @@ fn run(task: &Task) -> Result<()> {
         Task::Build { release: true } => build::build(&workspace()?, Profile::Release),
         Task::Build { release: false } => build::build(&workspace()?, Profile::Dev),
         Task::Demo => build::demo(&workspace()?),
-        Task::Test { fast: true } => test::fast(&workspace()?),
-        Task::Test { fast: false } => test::full(&workspace()?),
+        Task::Test { fast: true, .. } => test::fast(&workspace()?),
+        Task::Test { e2e: true, .. } => cluster::test(&workspace()?),
+        Task::Test { .. } => test::full(&workspace()?),
         Task::Bench { options } => bench::measure(&workspace()?, options),
         Task::Soak { options } => bench::soak(&workspace()?, options),
         Task::Cluster(task) => cluster::run(task),

@@ -34,6 +34,7 @@ const CLUSTER_PACKAGES: &[Package] = &[
     Package { name: "iptables", probe: &["iptables", "--version"] },
     Package { name: "openssl", probe: &["openssl", "version"] },
     Package { name: "redis-server", probe: &["redis-server", "--version"] },
+    Package { name: "skopeo", probe: &["skopeo", "--version"] },
     Package { name: "util-linux", probe: &["setpriv", "--version"] },
 ];
 

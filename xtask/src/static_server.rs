@@ -25,14 +25,22 @@ const FLAG_SEPARATOR: &str = "\x1f";
 /// # Errors
 /// It does not compile, the machine does not run Linux, or the result needs a dynamic linker.
 pub(crate) fn build(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
+    let built = compile(workspace, PACKAGE)?;
+    let placed = workspace.target().join(profile.folder()).join("libexec").join(PACKAGE);
+    place(&built, &placed)?;
+    Ok(placed)
+}
+
+/// Compiles `package` to a program that an image needs nothing else for.
+pub(crate) fn compile(workspace: &Workspace, package: &str) -> Result<PathBuf> {
     let toolchain = Toolchain::ask(workspace)?;
     // A target directory of its own: other flags would make cargo forget what it built with these.
-    let target = workspace.target().join(PACKAGE);
+    let target = workspace.target().join(package);
     let mut cargo = workspace.cargo("build");
     cargo
         .args([
             "--package",
-            PACKAGE,
+            package,
             "--profile",
             SHIP,
             "--target",
@@ -41,14 +49,12 @@ pub(crate) fn build(workspace: &Workspace, profile: Profile) -> Result<PathBuf> 
         ])
         .arg(&target)
         .env("CARGO_ENCODED_RUSTFLAGS", flags(workspace, &toolchain)?);
-    step::run(PACKAGE, &mut cargo)?;
-    let built = target.join(&toolchain.host).join(SHIP).join(PACKAGE);
+    step::run(package, &mut cargo)?;
+    let built = target.join(&toolchain.host).join(SHIP).join(package);
     if !is_static(workspace, &built)? {
         bail!("{} asks for a dynamic linker, so it cannot run in an empty image", built.display());
     }
-    let placed = workspace.target().join(profile.folder()).join("libexec").join(PACKAGE);
-    place(&built, &placed)?;
-    Ok(placed)
+    Ok(built)
 }
 
 /// What the flags need to know of the compiler.

@@ -12,6 +12,16 @@ use super::namespace::{MEMORY, local};
 use super::wait;
 use crate::step;
 
+/// Where its API server is.
+const API: u16 = 8090;
+/// Where its applicationset controller takes news.
+const APPLICATION_SETS: u16 = 7000;
+
+/// Who has to be told that something is new.
+pub(crate) fn webhooks() -> String {
+    [APPLICATION_SETS, API].map(|port| format!("http://{}/api/webhook", local(port))).join(",")
+}
+
 /// What ArgoCD adds to Kubernetes.
 const KINDS: [&str; 3] = ["applications", "applicationsets", "appprojects"];
 
@@ -36,7 +46,13 @@ pub(crate) fn servers(inside: &Inside) -> Result<Vec<Component>> {
     application_sets.args(["--argocd-repo-server", "127.0.0.1:8081", "--repo-server-plaintext"]);
     application_sets.args(["--metrics-addr", "127.0.0.1:8085", "--probe-addr", "127.0.0.1:8086"]);
     let mut api = server(inside, "argocd-server")?;
-    api.args(clients).args(["--repo-server", "127.0.0.1:8081", "--insecure", "--port", "8090"]);
+    api.args(clients).args([
+        "--repo-server",
+        "127.0.0.1:8081",
+        "--insecure",
+        "--port",
+        &API.to_string(),
+    ]);
     let health = |port| wait::http(local(port), "/healthz");
     let named = Component::new;
     Ok(vec![
@@ -44,11 +60,11 @@ pub(crate) fn servers(inside: &Inside) -> Result<Vec<Component>> {
         named("argocd-application-controller", local(8082), controller, health(8082)),
         named(
             "argocd-applicationset-controller",
-            local(7000),
+            local(APPLICATION_SETS),
             application_sets,
-            wait::port(local(7000)),
+            wait::port(local(APPLICATION_SETS)),
         ),
-        named("argocd-server", local(8090), api, health(8090)),
+        named("argocd-server", local(API), api, health(API)),
     ])
 }
 

@@ -1,23 +1,20 @@
-//! Who is believed: a certificate for the API server, a key for service accounts, and the one token that
-//! every component and person uses.
+//! Who is believed: an authority and its certificate for the API server, a key for service accounts, and the
+//! one token that every component and person uses.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Result;
 
 use super::home::Home;
-use super::namespace::NODE;
 use crate::step;
 
 /// Of a cluster that nothing outside the machine reaches.
 const TOKEN: &str = "cluster-admin-of-this-machine";
-/// The API server, as clients and pods call it.
-const NAMES: &str = "DNS:localhost,DNS:kubernetes.default.svc,IP:127.0.0.1,IP:10.96.0.1";
-
 /// The files, and what each is to the API server.
 pub(crate) struct Certificates {
+    pub(crate) authority: PathBuf,
     pub(crate) certificate: PathBuf,
     pub(crate) key: PathBuf,
     pub(crate) tokens: PathBuf,
@@ -28,18 +25,18 @@ pub(crate) struct Certificates {
 pub(crate) fn make(home: &Home) -> Result<Certificates> {
     let file = |name: &str| home.certificates().join(name);
     let made = Certificates {
+        authority: file("authority.crt"),
         certificate: file("api-server.crt"),
         key: file("api-server.key"),
         tokens: file("tokens.csv"),
         service_accounts: file("service-accounts.key"),
     };
-    let mut openssl = Command::new("openssl");
-    openssl.args(["req", "-x509", "-batch", "-noenc", "-days", "30"]);
-    openssl.args(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]);
-    openssl.args(["-subj", "/CN=kubernetes", "-addext"]);
-    openssl.arg(format!("subjectAltName={NAMES},IP:{NODE}"));
-    openssl.arg("-keyout").arg(&made.key).arg("-out").arg(&made.certificate);
-    step::quietly(&mut openssl)?;
+    let authority_key = file("authority.key");
+    let mut authority = certificate("authority", &authority_key, &made.authority);
+    step::quietly(&mut authority)?;
+    let mut server = certificate("server", &made.key, &made.certificate);
+    server.arg("-CA").arg(&made.authority).arg("-CAkey").arg(&authority_key);
+    step::quietly(&mut server)?;
     let mut openssl = Command::new("openssl");
     openssl.args(["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out"]);
     step::quietly(openssl.arg(&made.service_accounts))?;
@@ -48,9 +45,20 @@ pub(crate) fn make(home: &Home) -> Result<Certificates> {
     Ok(made)
 }
 
+/// A command that makes a certificate of a section of `openssl.cnf`.
+fn certificate(section: &str, key: &Path, certificate: &Path) -> Command {
+    let mut openssl = Command::new("openssl");
+    openssl.args(["req", "-x509", "-batch", "-noenc", "-days", "30", "-extensions", section]);
+    openssl.args(["-config", "/run/inkstone/files/openssl.cnf", "-subj"]);
+    openssl.arg(format!("/CN=kubernetes-{section}"));
+    openssl.args(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]);
+    openssl.arg("-keyout").arg(key).arg("-out").arg(certificate);
+    openssl
+}
+
 /// For everybody: the namespace is the one that ArgoCD's servers have to be told.
 fn kubeconfig(made: &Certificates) -> String {
-    let authority = made.certificate.display();
+    let authority = made.authority.display();
     format!(
         "apiVersion: v1
 kind: Config

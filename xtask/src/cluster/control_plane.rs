@@ -43,7 +43,7 @@ pub(crate) fn api_server(inside: &Inside, certificates: &Certificates) -> Compon
 pub(crate) fn controller_manager(inside: &Inside, certificates: &Certificates) -> Component {
     let mut command = inside.kubernetes("kube-controller-manager");
     command.arg("--kubeconfig").arg(inside.home.kubeconfig()).arg("--leader-elect=false");
-    command.arg("--root-ca-file").arg(&certificates.certificate);
+    command.arg("--root-ca-file").arg(&certificates.authority);
     command.arg("--service-account-private-key-file").arg(&certificates.service_accounts);
     // Without its service account a namespace takes no pod.
     let ready = wait::command(inside.kubectl(["get", "serviceaccount/default", "-n", "default"]));

@@ -35,7 +35,8 @@ pub(crate) fn inside(home: &Home) -> Result<Command> {
     nsenter.arg(format!("--pid=/proc/{process}/ns/pid_for_children"));
     // A folder that is opened before would be one of the mounts outside.
     nsenter.arg("env").arg("--chdir").arg(env::current_dir()?);
-    nsenter.env("KUBECONFIG", home.kubeconfig()).env("PATH", env::join_paths(path)?);
+    nsenter.env("KUBECONFIG", home.kubeconfig()).env("INKSTONE_CLUSTER", home.root());
+    nsenter.env("PATH", env::join_paths(path)?);
     Ok(nsenter)
 }
 
@@ -75,7 +76,8 @@ fn with_component(workspace: &Workspace, name: &str) -> Result<Home> {
     Ok(home)
 }
 
-fn up(workspace: &Workspace) -> Result<Home> {
+/// The directory of the cluster that is up.
+pub(crate) fn up(workspace: &Workspace) -> Result<Home> {
     let home = Home::of(workspace);
     if !home.is_held()? || !home.ready().exists() {
         bail!("the cluster is not up: `cargo xtask cluster up` starts it");

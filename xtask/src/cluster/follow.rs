@@ -16,6 +16,8 @@ use crate::step;
 
 /// Where `argocd/` says that Inkstone is.
 const EXAMPLE: &str = "https://inkstone.example.com";
+/// What `argocd/` has for a server outside the cluster; here it reconciles by itself.
+const RECONCILER: &str = "reconciler.yaml";
 /// How long ArgoCD may take from its own start to the first namespace.
 const FIRST_SYNC: Duration = Duration::from_mins(1);
 
@@ -32,7 +34,8 @@ pub(crate) fn follow(inside: &Inside) -> Result<()> {
     step::quietly(patch.arg("--patch-file").arg(webhook))?;
     for entry in fs::read_dir(&inside.argocd)? {
         let file = entry?.path();
-        if file.extension().is_some_and(|extension| extension == "yaml") {
+        let is_manifest = file.extension().is_some_and(|extension| extension == "yaml");
+        if is_manifest && !file.ends_with(RECONCILER) {
             let file = filled(inside, &file, &[])?;
             inside.apply(["-f", &file.display().to_string()])?;
         }

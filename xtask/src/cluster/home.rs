@@ -51,6 +51,11 @@ impl Home {
         self.root.join("data")
     }
 
+    /// Archives of images, and what they were made of.
+    pub(crate) fn images(&self) -> PathBuf {
+        self.root.join("images")
+    }
+
     /// Certificates and keys.
     pub(crate) fn certificates(&self) -> PathBuf {
         self.root.join("certificates")

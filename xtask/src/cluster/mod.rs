@@ -6,10 +6,12 @@ mod certificates;
 mod component;
 mod control_plane;
 mod down;
+mod e2e;
 mod enter;
 mod follow;
 mod forward;
 mod home;
+mod image;
 mod inside;
 mod keep;
 mod namespace;
@@ -26,6 +28,7 @@ use std::net::SocketAddr;
 use anyhow::Result;
 use clap::Subcommand;
 
+pub(crate) use self::e2e::whole as test;
 use self::inside::Inside;
 use crate::workspace::Workspace;
 
@@ -43,6 +46,11 @@ pub(crate) enum Task {
     Exec {
         #[arg(last = true, required = true)]
         command: Vec<OsString>,
+    },
+    /// Run the tests in tests/e2e inside; what follows `--` is for the test runner: `test -- serving`.
+    Test {
+        #[arg(last = true)]
+        arguments: Vec<String>,
     },
     /// Have one component stand still.
     Stop {
@@ -73,6 +81,7 @@ pub(crate) fn run(task: &Task) -> Result<()> {
         Task::Up { isolated } => up::up(&workspace()?, *isolated),
         Task::Down => down::down(&workspace()?),
         Task::Exec { command } => enter::exec(&workspace()?, command),
+        Task::Test { arguments } => e2e::test(&workspace()?, arguments),
         Task::Stop { name } => enter::stop(&workspace()?, name),
         Task::Start { name } => enter::start(&workspace()?, name),
         Task::Keep(inside) => keep::keep(inside),

@@ -3,7 +3,7 @@
 use super::component::Component;
 use super::inside::Inside;
 use super::namespace::{NODE, local};
-use super::wait;
+use super::{argocd, wait};
 
 /// Where `inkstone serve` listens.
 pub(crate) const SERVE: u16 = 8787;
@@ -25,6 +25,11 @@ pub(crate) fn serve(inside: &Inside) -> Component {
     command.arg("--bootstrap-key-file").arg(inside.home.key());
     command.args(["--listen", &local(SERVE).to_string(), "--apps-domain", "apps.localhost"]);
     command.arg("--public-url").arg(url());
+    command.arg("--kubeconfig").arg(inside.home.kubeconfig());
+    let registry = local(REGISTRY).to_string();
+    command.args(["--image-registries", &registry, "--image-registries-insecure", &registry]);
+    command.args(["--argocd-webhooks", &argocd::webhooks()]);
+    command.arg("--argocd-webhook-secret-file").arg(inside.home.webhook_secret());
     Component::new("serve", local(SERVE), command, wait::http(local(SERVE), "/readyz"))
 }
 

@@ -12,7 +12,7 @@ use super::component::{Component, News};
 use super::control_plane::API;
 use super::inside::Inside;
 use super::product::{INGRESS, SERVE};
-use super::{argocd, certificates, control_plane, follow, namespace, node, product};
+use super::{argocd, certificates, control_plane, follow, image, namespace, node, product};
 use crate::step;
 
 /// How long components that are started together may take until all of them are ready.
@@ -30,9 +30,9 @@ pub(crate) fn supervise(inside: &Inside) -> Result<()> {
         node::containerd(inside),
         argocd::redis(inside),
         product::registry(inside),
-        product::serve(inside),
     ])?;
-    node::import_sandbox(inside)?;
+    image::import_sandbox(inside)?;
+    image::push_workload(inside)?;
     crew.start(vec![control_plane::api_server(inside, &certificates)])?;
     crew.add(control_plane::controller_manager(inside, &certificates));
     crew.add(control_plane::scheduler(inside));
@@ -40,9 +40,10 @@ pub(crate) fn supervise(inside: &Inside) -> Result<()> {
     crew.add(control_plane::proxy(inside));
     step::timed("objects", || {
         inside.apply(["-f", "/run/inkstone/files/objects.yaml"])?;
-        argocd::install(inside)?;
-        follow::follow(inside)
+        argocd::install(inside)
     })?;
+    crew.start(vec![product::serve(inside)])?;
+    follow::follow(inside)?;
     crew.add(product::traefik(inside));
     crew.start(argocd::servers(inside)?)?;
     step::timed("ArgoCD follows the state repo", || follow::wait(inside))?;

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use super::home::Home;
 use super::inside::Inside;
 use super::wait::TICK;
-use super::{down, node, programs};
+use super::{down, image, programs};
 use crate::build::{self, Profile};
 use crate::workspace::Workspace;
 use crate::{setup, step};
@@ -34,7 +34,7 @@ pub(crate) fn up(workspace: &Workspace, isolated: bool) -> Result<()> {
         down::down(workspace)?;
         home.make()?;
         symlink(programs.join("kubernetes"), home.commands().join("kubectl"))?;
-        node::make_sandbox(workspace, &home)?;
+        image::make(workspace, &home)?;
         let inside = Inside {
             home: home.clone(),
             files: workspace.root().join(FILES),

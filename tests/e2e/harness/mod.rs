@@ -1,0 +1,152 @@
+//! What every test uses.
+
+#[expect(dead_code, reason = "shared with the scenario tests, which use all of it")]
+#[path = "../../scenario/harness/git.rs"]
+mod git;
+#[expect(dead_code, reason = "shared with the scenario tests, which use all of it")]
+#[path = "../../scenario/harness/mcp.rs"]
+mod mcp;
+mod server;
+mod visitor;
+
+pub(crate) use git::Git;
+pub(crate) use mcp::Mcp;
+pub(crate) use server::{Server, text};
+pub(crate) use visitor::{Answer, Visitor, get, get_path};
+
+use serde_json::{Value, json};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// How long a condition may take to come true, on a slow and busy machine. ArgoCD looks by itself after three
+/// minutes where it missed that it was told: of two words within a second it may hear one.
+const PATIENCE: Duration = Duration::from_mins(4);
+/// How often it is looked at.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// Waits until `look` finds something.
+pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < end, "{what} did not happen within {PATIENCE:?}");
+        std::thread::sleep(INTERVAL);
+    }
+}
+
+/// Runs kubectl as the cluster's administrator.
+pub(crate) fn try_kubectl(args: &[&str]) -> Output {
+    Command::new("kubectl").args(args).output().unwrap()
+}
+
+/// The same; it must do well. Returns what it printed.
+pub(crate) fn kubectl(args: &[&str]) -> String {
+    let output = try_kubectl(args);
+    assert!(output.status.success(), "kubectl {args:?}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// An object, if it is there.
+pub(crate) fn object(namespace: &str, name: &str) -> Option<Value> {
+    let output = try_kubectl(&["get", name, "-n", namespace, "-o", "json"]);
+    if !output.status.success() {
+        let said = text(&output.stderr);
+        assert!(said.contains("(NotFound)"), "{name}: {said}");
+        return None;
+    }
+    Some(serde_json::from_slice(&output.stdout).unwrap())
+}
+
+/// A project of one's own, and an agent who works on it.
+pub(crate) struct World {
+    pub(crate) server: Server,
+    pub(crate) agent: Mcp,
+    pub(crate) project: String,
+    folder: TempDir,
+}
+
+impl World {
+    /// One with a namespace that pods can be started in.
+    pub(crate) fn new(project: &str) -> Self {
+        let server = Server::of_the_cluster();
+        let mut agent = Mcp::connect(&server);
+        agent.ok("create_project", json!({"name": project}));
+        let folder = tempfile::Builder::new().prefix("inkstone-e2e-").tempdir().unwrap();
+        let world = Self { server, agent, project: project.to_owned(), folder };
+        let namespace = format!("namespace/{}", world.namespace());
+        wait_for("the namespace", || object("default", &namespace));
+        world
+    }
+
+    pub(crate) fn namespace(&self) -> String {
+        format!("dp-main-{}", self.project)
+    }
+
+    /// A static site `name` that shows `text`, its repo and where it is served.
+    pub(crate) fn site(&mut self, name: &str, text: &str) -> Site {
+        let repo = format!("{}-{name}", self.project);
+        let made = self.agent.ok("create_repo", json!({"name": repo}));
+        let remote = made["git_remote"].as_str().unwrap().to_owned();
+        let git = Git::init(&self.folder.path().join(&repo));
+        let made = self
+            .agent
+            .ok("create_service", json!({"name": name, "project": self.project, "repo": repo}));
+        let host = made["url"].as_str().unwrap().trim_start_matches("https://").to_owned();
+        let site = Site { host, git, remote };
+        site.push(text);
+        site
+    }
+
+    /// A service `name` that is the workload, behaving as these variables say; returns its host.
+    pub(crate) fn workload(&mut self, name: &str, variables: &[(&str, &str)]) -> String {
+        let pairs = variables.iter().map(|(key, value)| json!({"key": key, "value": value}));
+        let made = self.agent.ok(
+            "create_service",
+            json!({"name": name, "project": self.project, "image": self.server.workload(),
+                   "env_vars": pairs.collect::<Vec<_>>()}),
+        );
+        made["url"].as_str().unwrap().trim_start_matches("https://").to_owned()
+    }
+
+    /// Undoes the newest commit whose message has `text`, as an operator would, beside others who push.
+    pub(crate) fn revert(&self, text: &str) {
+        let folder = self.folder.path().join("state");
+        let state = Git::clone(&self.server.with_key("/state.git"), &folder);
+        let found = state.run(&["log", "-1", "--format=%H", "--fixed-strings", "--grep", text]);
+        state.run(&["revert", "--no-edit", found.trim()]);
+        wait_for("a push that nobody was ahead of", || {
+            state.run(&["pull", "--quiet", "--rebase"]);
+            state
+                .try_run(&["push", "--quiet", "origin", "HEAD:main"])
+                .status
+                .success()
+                .then_some(())
+        });
+    }
+}
+
+/// A site that is served, and its source.
+pub(crate) struct Site {
+    pub(crate) host: String,
+    git: Git,
+    remote: String,
+}
+
+impl Site {
+    /// Pushes a version that shows `text`.
+    pub(crate) fn push(&self, text: &str) {
+        self.git.write("index.html", text);
+        self.git.commit(text);
+        self.git.push(&self.remote);
+    }
+
+    /// Waits until a visitor sees `text`.
+    pub(crate) fn wait_until_shows(&self, text: &str) {
+        wait_for(&format!("{text:?} on {}", self.host), || {
+            get(&self.host).is_ok_and(|answer| answer == Answer::ok(text)).then_some(())
+        });
+    }
+}

@@ -1,0 +1,16 @@
+//! What a visitor, an agent and an operator see of a real cluster with a real ArgoCD: `cargo xtask cluster`
+//! starts it and runs these inside. Each has a project of its own, so they run at the same time.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on should stop"
+)]
+
+mod admission;
+mod boundaries;
+mod failing;
+mod harness;
+mod healing;
+mod serving;

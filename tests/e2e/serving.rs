@@ -1,0 +1,54 @@
+//! From a push to what a visitor sees.
+
+use crate::harness::{Answer, Visitor, World, kubectl, wait_for};
+
+#[test]
+fn a_push_is_served_the_next_one_without_a_failed_request_and_a_revert_takes_it_back() {
+    let mut world = World::new("serving");
+    let site = world.site("site", "one");
+    site.wait_until_shows("one");
+
+    let visitor = Visitor::of(&site.host);
+    site.push("two");
+    site.wait_until_shows("two");
+    // The pod before ends only now, and a visitor might still be led to it.
+    let namespace = world.namespace();
+    wait_for("the end of the pod before", || {
+        let pods = kubectl(&["get", "pods", "-n", &namespace, "-o", "name"]);
+        (pods.lines().count() == 1).then_some(())
+    });
+    let answers = visitor.answers();
+    let seen = |text: &str| {
+        let wanted = Answer::ok(text);
+        answers.iter().filter(|answer| answer.as_ref().is_ok_and(|it| *it == wanted)).count()
+    };
+    assert!(seen("one") > 0 && seen("two") > 0, "{answers:?}");
+    let other = answers.len() - seen("one") - seen("two");
+    assert_eq!(other, 0, "of {} requests failed: {answers:?}", answers.len());
+
+    world.revert("deploy main/serving/site");
+    site.wait_until_shows("one");
+}
+
+#[test]
+fn what_is_deleted_is_gone_and_a_revert_of_that_brings_it_back() {
+    let mut world = World::new("deleting");
+    let site = world.site("site", "here");
+    site.wait_until_shows("here");
+
+    let arguments = serde_json::json!({"name": "site", "project": "deleting"});
+    world.agent.ok("delete_service", arguments);
+    let namespace = world.namespace();
+    let left = || {
+        let kinds = "deployments,services,ingresses,pods";
+        kubectl(&["get", kinds, "-n", &namespace, "-o", "name"])
+    };
+    wait_for("the end of the service", || left().is_empty().then_some(()));
+    let labels = "inkstone.dev/project=deleting";
+    let applications =
+        kubectl(&["get", "applications", "-n", "argocd", "-l", labels, "-o", "name"]);
+    assert_eq!(applications.trim(), "application.argoproj.io/main-deleting");
+
+    world.revert("delete main/deleting/site");
+    site.wait_until_shows("here");
+}
