@@ -11,7 +11,7 @@ mod services;
 use crate::git;
 use crate::server::{ANYWHERE, Home, Server};
 use anyhow::Context as _;
-use inkstone_spec::{Digest, KeyName, ProjectRef, Region, WorkspaceName};
+use inkstone_spec::{Digest, Isolation, KeyName, ProjectRef, Region, WorkspaceName};
 use inkstone_state::{Action, Message, Proposal, Signer, StateError, StateRepo, Tool, plan};
 use jiff::Timestamp;
 pub(crate) use services::{Member, release};
@@ -107,7 +107,7 @@ fn projects(
             state.commit(Timestamp::now(), |snapshot| {
                 Ok::<_, StateError>(Some(Proposal {
                     message: message(Action::CreateProject(project.clone())),
-                    edits: plan::create_project(snapshot, region, &project)?,
+                    edits: plan::create_project(snapshot, region, &project, Isolation::default())?,
                 }))
             })?;
             all.push(project);

@@ -2,7 +2,9 @@
 
 use crate::{Refusal, now_ms};
 use inkstone_renderer::TemplateSet;
-use inkstone_spec::{ApiKey, KeyName, ProjectName, ProjectRef, Region, Scopes, WorkspaceName};
+use inkstone_spec::{
+    ApiKey, Isolation, KeyName, ProjectName, ProjectRef, Region, Scopes, WorkspaceName,
+};
 use inkstone_state::{
     Action, Actor, Message, Proposal, Snapshot, StateError, StateRepo, Tool, plan,
 };
@@ -44,7 +46,7 @@ pub fn add_workspace(
         ProjectRef { workspace: name.clone(), project: ProjectName::new(DEFAULT_PROJECT)? };
     if added.changed {
         commit(&|snapshot| {
-            let edits = plan::create_project(snapshot, region, &project);
+            let edits = plan::create_project(snapshot, region, &project, Isolation::default());
             propose(Action::CreateProject(project.clone()), edits)
         })?;
     }

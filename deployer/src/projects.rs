@@ -5,7 +5,7 @@ use crate::{
     Action, Caller, Deployer, ProjectCreated, ProjectDeleted, ProjectView, Projects, Refusal,
     Whoami, WorkspaceView, Workspaces,
 };
-use inkstone_spec::{ProjectRef, Region, WorkspaceName};
+use inkstone_spec::{Isolation, ProjectRef, Region, WorkspaceName};
 use inkstone_state::{Action as StateAction, Message, Proposal, Snapshot, plan};
 use inkstone_store::WorkspaceGrant;
 
@@ -71,6 +71,7 @@ impl Deployer {
         &self,
         caller: &Caller,
         project: &ProjectRef,
+        isolation: Isolation,
     ) -> Result<ProjectCreated, Refusal> {
         caller.may(Action::Deploy, &project.workspace)?;
         let (caller, name) = (caller.clone(), project.clone());
@@ -90,13 +91,16 @@ impl Deployer {
                     }
                     let count = snapshot.projects(&name.workspace)?.len();
                     within_quota("projects", count, quota.projects)?;
+                    if isolation == Isolation::Sandboxed {
+                        has_sandbox(snapshot, &region)?;
+                    }
                     Ok(Some(Proposal {
                         message: Message {
                             action: StateAction::CreateProject(name.clone()),
                             actor: caller.actor().clone(),
                             tool: caller.tool.clone(),
                         },
-                        edits: plan::create_project(snapshot, &region, &name)?,
+                        edits: plan::create_project(snapshot, &region, &name, isolation)?,
                     }))
                 };
                 state.commit(jiff::Timestamp::now(), plan).map_err(Refusal::from_commit)
@@ -157,6 +161,19 @@ pub(crate) fn existing_workspace(
     name: &WorkspaceName,
 ) -> Result<(Region, std::sync::Arc<inkstone_spec::Workspace>), Refusal> {
     snapshot.workspace(name)?.ok_or_else(|| Refusal::no_workspace(name))
+}
+
+/// Goes on only if the cluster of `region` can run pods in a sandbox.
+fn has_sandbox(snapshot: &Snapshot, region: &Region) -> Result<(), Refusal> {
+    let cluster = snapshot.cluster(region)?;
+    if cluster.is_some_and(|cluster| cluster.spec.sandboxed_runtime_class.is_some()) {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        "no_sandbox",
+        format!("The cluster in {region} has no sandboxed runtime."),
+        "Leave isolation out and have images run as a numeric user, or ask the operator for a runtime class: sandboxedRuntimeClass in cluster.yaml names it.",
+    ))
 }
 
 /// Goes on only if there is such a project; otherwise offers what is called like it.

@@ -3,7 +3,8 @@
 use crate::quantity;
 use crate::render::{ProjectInput, RenderError, ServiceInput};
 use inkstone_spec::{
-    Cluster, Digest, EnvKey, Hostname, Project, ProjectRef, Release, ServiceName, default_host,
+    Cluster, Digest, EnvKey, Hostname, Isolation, Project, ProjectRef, Release, ServiceName,
+    default_host,
 };
 use serde::Serialize;
 
@@ -48,6 +49,7 @@ pub(crate) struct IngressController {
 pub(crate) struct ProjectContext {
     #[serde(flatten)]
     pub(crate) place: Place,
+    pub(crate) pod_security: &'static str,
     pub(crate) quota: Quota,
 }
 
@@ -68,6 +70,7 @@ pub(crate) struct ServiceContext {
     pub(crate) image: String,
     pub(crate) port: u16,
     pub(crate) user: u32,
+    pub(crate) runtime_class: Option<String>,
     pub(crate) replicas: u8,
     pub(crate) memory: String,
     pub(crate) cpu: String,
@@ -103,17 +106,30 @@ impl Place {
     }
 }
 
+/// The runtime class of a project's pods, where its isolation asks for one.
+fn runtime_class(cluster: &Cluster, project: &Project) -> Result<Option<String>, RenderError> {
+    match (project.spec.isolation, &cluster.spec.sandboxed_runtime_class) {
+        (Isolation::Restricted, _) => Ok(None),
+        (Isolation::Sandboxed, Some(class)) => Ok(Some(class.to_string())),
+        (Isolation::Sandboxed, None) => {
+            Err(RenderError::NoSandbox { project: project.metadata.project_ref() })
+        }
+    }
+}
+
 impl ProjectContext {
-    pub(crate) fn new(input: &ProjectInput<'_>) -> Self {
+    pub(crate) fn new(input: &ProjectInput<'_>) -> Result<Self, RenderError> {
         let Project { metadata, spec, .. } = input.project;
-        Self {
+        let runtime_class = runtime_class(input.cluster, input.project)?;
+        Ok(Self {
             place: Place::new(input.cluster, &metadata.project_ref()),
+            pod_security: if runtime_class.is_some() { "baseline" } else { "restricted" },
             quota: Quota {
                 pods: quantity::count(spec.quota.pods.get()),
                 cpu: quantity::count(spec.quota.vcpus.get()),
                 memory: quantity::gibibytes(spec.quota.memory_gi.get()),
             },
-        }
+        })
     }
 }
 
@@ -129,6 +145,10 @@ impl ServiceContext {
             });
         }
         let cluster = &input.cluster.spec;
+        let runtime_class = runtime_class(input.cluster, input.project)?;
+        if release.user.get() == 0 && runtime_class.is_none() {
+            return Err(RenderError::Root { service: reference });
+        }
         let env = input.env.filter(|env| !env.keys.is_empty());
         Ok(Self {
             place: Place::new(input.cluster, &project),
@@ -143,6 +163,7 @@ impl ServiceContext {
             image: format!("{}/{reference}@{}", cluster.registry, release.image),
             port: service.spec.port.unwrap_or(release.port).get(),
             user: release.user.get(),
+            runtime_class,
             replicas: service.spec.replicas.get(),
             memory: quantity::memory(service.spec.resources.memory).to_owned(),
             cpu: quantity::cpu(service.spec.resources.vcpus).to_owned(),

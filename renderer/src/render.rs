@@ -58,7 +58,7 @@ impl Renderer {
         &self,
         input: &ProjectInput<'_>,
     ) -> Result<BTreeMap<FileName, String>, RenderError> {
-        self.render_all(TemplateScope::Project, &ProjectContext::new(input))
+        self.render_all(TemplateScope::Project, &ProjectContext::new(input)?)
     }
 
     /// The manifests of a service by file name; none when it has no release.
@@ -180,6 +180,18 @@ pub enum RenderError {
         /// The project.
         project: ProjectRef,
     },
+    /// The project is to be sandboxed, and its cluster has no sandbox.
+    #[error("project {project} is sandboxed, and its cluster has no sandboxed runtime class")]
+    NoSandbox {
+        /// The project.
+        project: ProjectRef,
+    },
+    /// The image runs as root, and its pods are not in a sandbox.
+    #[error("service {service} runs as root outside of a sandbox")]
+    Root {
+        /// The service.
+        service: ServiceRef,
+    },
 }
 
 impl RenderError {
@@ -191,6 +203,8 @@ impl RenderError {
             Self::DefaultHost(_) => "default_host_too_long",
             Self::DuplicateHost { .. } => "host_duplicate",
             Self::OtherProject { .. } => "service_in_other_project",
+            Self::NoSandbox { .. } => "no_sandbox",
+            Self::Root { .. } => "needs_root",
         }
     }
 
@@ -207,6 +221,12 @@ impl RenderError {
             }
             Self::OtherProject { .. } => {
                 "Make metadata.workspace and metadata.project of service.yaml agree with its folder."
+            }
+            Self::NoSandbox { .. } => {
+                "Let spec.isolation of project.yaml be restricted, or name a class in spec.sandboxedRuntimeClass of cluster.yaml."
+            }
+            Self::Root { .. } => {
+                "Let spec.isolation of project.yaml be sandboxed, or deploy an image with a numeric user."
             }
         }
     }

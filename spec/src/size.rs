@@ -93,8 +93,8 @@ bounded! {
     Replicas(u8), "number of replicas", 0..=20u8, allowed: "a number from 0 to 20", example: "2"
 }
 bounded! {
-    /// The numeric user that a container runs as; never root.
-    UserId(u32), "user id", 1..=2_147_483_647u32, allowed: "a number from 1 to 2147483647", example: "65532"
+    /// The numeric user that a container runs as; 0, root, in a sandbox only.
+    UserId(u32), "user id", 0..=2_147_483_647u32, allowed: "a number from 0 to 2147483647", example: "65532"
 }
 
 bounded! {

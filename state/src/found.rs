@@ -156,6 +156,7 @@ fn first_files(founding: &Founding<'_>, signer: &Signer) -> Result<Vec<Edit>, St
             ingress: founding.ingress.clone(),
             registry: founding.registry.clone(),
             image_registries: founding.image_registries.clone(),
+            sandboxed_runtime_class: None,
             recipients: founding.recipients.clone(),
             templates: founding.templates.digest().clone(),
         },

@@ -224,3 +224,42 @@ fn an_image_that_may_not_be_deployed_is_refused_with_what_to_do() {
     assert_eq!(failed["deployment"]["error"]["code"], "image_not_found", "{failed}");
     assert!(failed["next"].as_str().unwrap().contains("update_service"), "{failed}");
 }
+
+#[test]
+fn a_sandboxed_project_is_for_clusters_that_have_a_sandbox() {
+    let mut world = World::new();
+    let sandboxed = json!({"name": "lab", "isolation": "sandboxed"});
+    let error = world.agent.refused("create_project", sandboxed.clone());
+    assert_eq!(error["code"], "no_sandbox", "{error}");
+    assert!(error["suggestion"].as_str().unwrap().contains("sandboxedRuntimeClass"), "{error}");
+
+    let operator = world.server.clone_state("operator");
+    let cluster = "clusters/eu-central-1/cluster.yaml";
+    let text = operator.read(cluster);
+    let project = "clusters/eu-central-1/main/default/project.yaml";
+    let intent = operator.read(project);
+    operator.write(project, &intent.replace("isolation: restricted", "isolation: sandboxed"));
+    operator.commit("a sandbox that is not there");
+    let said = operator.refused(&["push", "origin", "HEAD:main"]);
+    assert!(said.contains("no sandboxed runtime class"), "{said}");
+    operator.run(&["reset", "--quiet", "--hard", "HEAD~1"]);
+    let class = "  recipients:";
+    operator.write(cluster, &text.replace(class, "  sandboxedRuntimeClass: gvisor\n  recipients:"));
+    operator.commit("a sandbox");
+    operator.push("origin");
+
+    world.agent.ok("create_project", sandboxed);
+    world.agent.ok("create_service", json!({"name": "site", "repo": "site", "project": "lab"}));
+    let agent = &mut world.agent;
+    wait_for("the release", || {
+        let found = agent.ok("get_service", json!({"name": "site", "project": "lab"}));
+        found["release"].is_object().then_some(())
+    });
+    let show = |path: &str| {
+        let path = format!("main:clusters/eu-central-1/main/lab/{path}");
+        world.server.state().lines(&["show", &path]).join("\n")
+    };
+    assert!(show("manifests/namespace.yaml").contains("enforce: baseline"));
+    let deployment = show("services/site/manifests/deployment.yaml");
+    assert!(deployment.contains("runtimeClassName: gvisor"), "{deployment}");
+}

@@ -3,7 +3,7 @@
 use super::arguments::arguments;
 use super::{Effect, Tool, whereabouts};
 use inkstone_deployer::{Caller, Deployer, ProjectCreated, ProjectDeleted, Refusal};
-use inkstone_spec::{ProjectName, WorkspaceName};
+use inkstone_spec::{Isolation, ProjectName, WorkspaceName};
 
 arguments! {
     /// Creates a project: a namespace of its own for services that belong together. Every workspace has
@@ -13,6 +13,8 @@ arguments! {
         name: ProjectName,
         /// Default: the key's.
         workspace: Option<WorkspaceName>,
+        /// sandboxed lets images run as root, where the cluster has a sandbox.
+        isolation: Isolation = "restricted",
     }
 }
 
@@ -24,7 +26,7 @@ impl Tool for CreateProject {
 
     async fn call(self, deployer: &Deployer, caller: &Caller) -> Result<ProjectCreated, Refusal> {
         let project = whereabouts::project(caller, self.workspace, self.name)?;
-        deployer.create_project(caller, &project).await
+        deployer.create_project(caller, &project, self.isolation).await
     }
 }
 

@@ -3,8 +3,9 @@
 use super::arguments::{Argument, Fault};
 use inkstone_deployer::Change;
 use inkstone_spec::{
-    BranchName, CommitPrefix, DeploymentId, ImageReference, Memory, Pack, Port, ProjectName,
-    Region, RelativeDir, Replicas, RepoName, ServiceName, SourceHost, Vcpus, WorkspaceName,
+    BranchName, CommitPrefix, DeploymentId, ImageReference, Isolation, Memory, Pack, Port,
+    ProjectName, Region, RelativeDir, Replicas, RepoName, ServiceName, SourceHost, Vcpus,
+    WorkspaceName,
 };
 use rmcp::model::JsonObject;
 use serde_json::{Value, json};
@@ -65,7 +66,7 @@ macro_rules! choices {
     )+};
 }
 
-choices!(Memory, Pack, Vcpus);
+choices!(Isolation, Memory, Pack, Vcpus);
 
 /// Arguments that are a number with bounds.
 macro_rules! numbers {

@@ -211,6 +211,7 @@ pub(super) fn runs(
     image: &ImageReference,
     config: &[u8],
     architecture: &str,
+    allows_root: bool,
 ) -> Result<Runs, MirrorError> {
     let unusable = |problem: String| MirrorError::Unusable { image: image.clone(), problem };
     let config: Config = read(image, "configuration", config)?;
@@ -220,7 +221,7 @@ pub(super) fn runs(
     }
     let execution = config.execution.unwrap_or_default();
     let invalid = |error: inkstone_spec::Invalid| unusable(error.to_string());
-    let user = user(execution.user.as_deref().unwrap_or_default())?;
+    let user = user(execution.user.as_deref().unwrap_or_default(), allows_root)?;
     let ports = execution.exposed_ports.unwrap_or_default();
     let mut tcp = ports.keys().filter_map(|port| match port.split_once('/') {
         None => port.parse().ok(),
@@ -234,13 +235,16 @@ pub(super) fn runs(
     Ok(Runs { user: UserId::new(user).map_err(invalid)?, port: Port::new(port).map_err(invalid)? })
 }
 
-/// The number of a user as images write it: `user[:group]`.
-fn user(text: &str) -> Result<u64, MirrorError> {
+/// The number of a user as images write it: `user[:group]`. One that names none means root, and often
+/// does without.
+fn user(text: &str, allows_root: bool) -> Result<u64, MirrorError> {
+    let root = || if allows_root { Ok(0) } else { Err(MirrorError::NeedsRoot) };
     match text.split(':').next().unwrap_or_default() {
+        "" if allows_root => Ok(0),
         "" => Ok(DEFAULT_USER),
-        "root" => Err(MirrorError::NeedsRoot),
+        "root" => root(),
         name => match name.parse::<u64>() {
-            Ok(0) => Err(MirrorError::NeedsRoot),
+            Ok(0) => root(),
             Ok(number) => Ok(number),
             Err(_) => Err(MirrorError::NamedUser { user: shown(name) }),
         },

@@ -41,6 +41,8 @@ pub struct MirrorRequest<'a> {
     pub service: &'a ServiceRef,
     /// Where it is.
     pub image: &'a ImageReference,
+    /// Whether it may run as root: its pods are kept apart by more than their user.
+    pub allows_root: bool,
 }
 
 impl Builder {
@@ -53,7 +55,7 @@ impl Builder {
         log: &mut dyn FnMut(&str),
         cancel: &dyn Fn() -> bool,
     ) -> Result<BuiltImage, BuildError> {
-        let MirrorRequest { service, image } = *request;
+        let MirrorRequest { service, image, allows_root } = *request;
         let runtime = runtime()?;
         let talk = Talk { runtime: &runtime, cancel };
         let Upstream { insecure, credentials } = self.upstream();
@@ -84,7 +86,7 @@ impl Builder {
         };
         let Parts { media_type, config, layers } = parts;
         let content = talk.over(remote.document(&config))?;
-        let runs = documents::runs(image, &content, self.architecture())?;
+        let runs = documents::runs(image, &content, self.architecture(), allows_root)?;
 
         let size = layers.iter().chain([&config]).map(|blob| blob.size).sum::<u64>();
         for blob in layers.iter().chain([&config]) {

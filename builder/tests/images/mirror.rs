@@ -39,8 +39,12 @@ impl Mirror {
     }
 
     fn copy(&self, image: &str) -> Result<(BuiltImage, String), BuildError> {
+        self.copy_for(image, false)
+    }
+
+    fn copy_for(&self, image: &str, allows_root: bool) -> Result<(BuiltImage, String), BuildError> {
         let (service, image) = (mirrored(), image.parse::<ImageReference>().unwrap());
-        let request = MirrorRequest { service: &service, image: &image };
+        let request = MirrorRequest { service: &service, image: &image, allows_root };
         let mut log = String::new();
         let mut write = |line: &str| log.extend([line, "\n"]);
         let built = self.builder.mirror(&request, &mut write, &|| false)?;
@@ -85,7 +89,8 @@ fn an_image_of_a_registry_is_copied_once_with_its_user_and_port() {
         credentials: [(authority, user().unwrap())].into(),
     };
     let pushing = other.builder("", None).with_upstream(upstream);
-    let request = MirrorRequest { service: &mirrored(), image: &image.parse().unwrap() };
+    let request =
+        MirrorRequest { service: &mirrored(), image: &image.parse().unwrap(), allows_root: false };
     assert_eq!(pushing.mirror(&request, &mut |_| {}, &|| false).unwrap(), made);
     assert!(pushing.exists(&mirrored(), &made.digest).unwrap());
 
@@ -151,7 +156,15 @@ impl Image {
 
     /// Serves it; `spoil` has the last word on what is said of it and what is answered.
     fn serve(
+        self,
+        spoil: impl FnOnce(&mut Value, &mut BTreeMap<String, Answer>),
+    ) -> Result<(BuiltImage, String), BuildError> {
+        self.serve_for(false, spoil)
+    }
+
+    fn serve_for(
         mut self,
+        allows_root: bool,
         spoil: impl FnOnce(&mut Value, &mut BTreeMap<String, Answer>),
     ) -> Result<(BuiltImage, String), BuildError> {
         let config = self.config.to_string().into_bytes();
@@ -170,7 +183,8 @@ impl Image {
         answers.entry(format!("/v2/app/manifests/{digest}")).or_insert(found);
         let liar = Liar::start(answers);
         let mirror = Mirror::of(&liar.authority, None);
-        let copied = mirror.copy(&format!("{}/app@{digest}", liar.authority));
+        let image = format!("{}/app@{digest}", liar.authority);
+        let copied = mirror.copy_for(&image, allows_root);
         if copied.is_err() {
             let listed = mirror.images.path().join("acme/shop/app/index.json");
             assert!(!listed.exists(), "an image that was refused is listed");
@@ -216,6 +230,14 @@ fn user_and_port_are_what_the_image_says_and_root_is_refused() {
             code,
             "{user}"
         );
+    }
+}
+
+#[test]
+fn in_a_sandbox_an_image_may_be_root() {
+    for (user, expected) in [("0", 0), ("root:root", 0), ("", 0), ("1000", 1000)] {
+        let image = Image::running(&json!({"User": user}));
+        assert_eq!(image.serve_for(true, |_, _| {}).unwrap().0.user.get(), expected, "{user}");
     }
 }
 
@@ -358,7 +380,7 @@ fn a_copy_that_nobody_wants_any_more_ends() {
     let authority = nobody.local_addr().unwrap().to_string();
     let mirror = Mirror::of(&authority, None);
     let image = format!("{authority}/app@{}", Digest::of(b"")).parse().unwrap();
-    let request = MirrorRequest { service: &mirrored(), image: &image };
+    let request = MirrorRequest { service: &mirrored(), image: &image, allows_root: false };
     let cancelled = mirror.builder.mirror(&request, &mut |_| {}, &|| true).unwrap_err();
     assert_eq!(cancelled.code(), "cancelled");
 }

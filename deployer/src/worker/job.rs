@@ -6,7 +6,7 @@ use crate::services::waiting;
 use crate::source::GitTree;
 use crate::{Deployer, Refusal, now_ms};
 use inkstone_builder::{BuildError, BuildRequest, BuiltImage, MirrorRequest};
-use inkstone_spec::{Hold, RepoRef, Revision};
+use inkstone_spec::{Hold, Isolation, RepoRef, Revision};
 use inkstone_state::{ServiceFiles, history};
 use inkstone_store::{Deployment, Heartbeat, Outcome, StoreError};
 use std::sync::Arc;
@@ -165,8 +165,11 @@ impl Job {
     async fn build(&self, files: &ServiceFiles) -> Result<BuiltImage, Refusal> {
         let inner = &self.deployer.inner;
         let revision = &self.deployment.revision;
-        self.deployer.read_state(|snapshot| {
-            self.deployer.allow_image(snapshot, &files.region, revision.image())
+        let project = self.deployment.service.project_ref();
+        let allows_root = self.deployer.read_state(|snapshot| {
+            self.deployer.allow_image(snapshot, &files.region, revision.image())?;
+            let project = snapshot.project(&project)?;
+            Ok(project.is_some_and(|(_, it)| it.spec.isolation == Isolation::Sandboxed))
         })?;
         let (builder, repos) = (Arc::clone(&inner.builder), inner.repos.clone());
         let cancel = Arc::clone(&self.cancel);
@@ -180,7 +183,7 @@ impl Job {
             let (branch, commit) = match &deployment.revision {
                 Revision::Commit { branch, commit } => (branch, commit),
                 Revision::Image(image) => {
-                    let request = MirrorRequest { service, image };
+                    let request = MirrorRequest { service, image, allows_root };
                     return Ok(builder.mirror(&request, &mut log, &cancelled)?);
                 }
             };

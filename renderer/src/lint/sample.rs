@@ -53,6 +53,7 @@ const NAMES: [Names; 3] = [
 
 /// How large a service is, and the numbers of its image.
 struct Size {
+    runtime_class: Option<&'static str>,
     replicas: u8,
     port: u16,
     user: u32,
@@ -61,9 +62,23 @@ struct Size {
 }
 
 const SIZES: [Size; 3] = [
-    Size { replicas: 0, port: 80, user: 1, memory: "256Mi", cpu: "500m" },
-    Size { replicas: 1, port: 8080, user: 65532, memory: "1Gi", cpu: "1" },
-    Size { replicas: 20, port: 65535, user: 2_147_483_647, memory: "4Gi", cpu: "4" },
+    Size { runtime_class: None, replicas: 0, port: 80, user: 1, memory: "256Mi", cpu: "500m" },
+    Size {
+        runtime_class: Some("gvisor"),
+        replicas: 1,
+        port: 8080,
+        user: 0,
+        memory: "1Gi",
+        cpu: "1",
+    },
+    Size {
+        runtime_class: None,
+        replicas: 20,
+        port: 65535,
+        user: 2_147_483_647,
+        memory: "4Gi",
+        cpu: "4",
+    },
 ];
 
 fn place(names: &Names) -> Place {
@@ -82,6 +97,7 @@ fn projects() -> Vec<ProjectContext> {
         .iter()
         .map(|names| ProjectContext {
             place: place(names),
+            pod_security: if names.project == "no" { "baseline" } else { "restricted" },
             quota: Quota {
                 pods: "200".to_owned(),
                 cpu: "40".to_owned(),
@@ -108,7 +124,7 @@ fn services() -> Vec<ServiceContext> {
 
 fn service(names: &Names, env_keys: usize, extra_hosts: usize, size: &Size) -> ServiceContext {
     let Names { workspace, project, service } = names;
-    let Size { replicas, port, user, memory, cpu } = size;
+    let Size { runtime_class, replicas, port, user, memory, cpu } = size;
     let extra = (0..extra_hosts).map(|i| format!("{i}.example.com"));
     ServiceContext {
         place: place(names),
@@ -128,6 +144,7 @@ fn service(names: &Names, env_keys: usize, extra_hosts: usize, size: &Size) -> S
         ),
         port: *port,
         user: *user,
+        runtime_class: runtime_class.map(str::to_owned),
         replicas: *replicas,
         memory: (*memory).to_owned(),
         cpu: (*cpu).to_owned(),

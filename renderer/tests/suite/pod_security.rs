@@ -2,6 +2,7 @@
 //! cluster is needed.
 
 use crate::cases;
+use inkstone_spec::Isolation;
 use serde_json::{Value as Json, json};
 
 const VOLUMES: &[&str] = &[
@@ -113,12 +114,64 @@ fn pod_of(case: &cases::Case) -> Option<Json> {
 fn attack_14_every_golden_pod_is_restricted() {
     let mut pods = 0;
     for case in cases::all() {
+        if case.project.spec.isolation == Isolation::Sandboxed {
+            continue;
+        }
         if let Some(pod) = pod_of(&case) {
             assert_eq!(violations(&pod), Vec::<String>::new(), "{}", case.name());
             pods += 1;
         }
     }
     assert!(pods >= 25);
+}
+
+/// What a sandboxed pod has beyond a restricted one: Pod Security *baseline* allows all of it.
+const SANDBOXED: [&str; 4] =
+    ["runAsNonRoot", "runAsUser", "readOnlyRootFilesystem", "capabilities.add"];
+const BASELINE_CAPABILITIES: &[&str] = &[
+    "AUDIT_WRITE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "MKNOD",
+    "NET_BIND_SERVICE",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYS_CHROOT",
+];
+
+#[test]
+fn root_runs_in_a_sandbox_with_what_baseline_allows_and_nowhere_else() {
+    let case = cases::one("sandboxed-root");
+    let pod = pod_of(&case).unwrap();
+    assert_eq!(pod["runtimeClassName"], "gvisor");
+    for found in violations(&pod) {
+        assert!(SANDBOXED.contains(&found.as_str()), "{found}");
+    }
+    let container = &pod["containers"][0]["securityContext"];
+    assert_eq!(container["allowPrivilegeEscalation"], false);
+    for added in list(&container["capabilities"]["add"]) {
+        assert!(BASELINE_CAPABILITIES.contains(&added.as_str().unwrap()), "{added}");
+    }
+    let level = |case: &cases::Case| {
+        let namespace = case.render(&cases::renderer()).unwrap()["project/namespace.yaml"].clone();
+        cases::document(&namespace)["metadata"]["labels"]["pod-security.kubernetes.io/enforce"]
+            .clone()
+    };
+    assert_eq!(level(&case), "baseline");
+    assert_eq!(level(&cases::one("env")), "restricted");
+
+    let mut restricted = case.clone();
+    restricted.project.spec.isolation = Isolation::Restricted;
+    let error = restricted.render(&cases::renderer()).unwrap_err();
+    assert_eq!(error.code(), "needs_root");
+    let mut without = case;
+    without.cluster.spec.sandboxed_runtime_class = None;
+    assert_eq!(without.render(&cases::renderer()).unwrap_err().code(), "no_sandbox");
 }
 
 #[test]

@@ -42,6 +42,10 @@ pub struct ClusterSpec {
     /// Registries, or parts of them, from which ready images may be taken. Absent: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub image_registries: Vec<ImageRegistry>,
+    /// The runtime class (`spec.runtimeClassName`) of pods in sandboxed projects. Absent: there is no such
+    /// project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandboxed_runtime_class: Option<KubernetesName>,
     /// Who can open sealed values: the server, the reconciler, operators.
     #[schemars(length(min = 1))]
     pub recipients: Vec<Recipient>,

@@ -54,11 +54,13 @@ pub struct ProjectSpec {
 choice! {
     /// How the pods of a project are kept apart from the node.
     #[derive(Default)]
-    Isolation, "isolation", allowed: "restricted", example: "restricted",
+    Isolation, "isolation", allowed: "restricted or sandboxed", example: "restricted",
     {
         /// Pod Security *restricted*.
         #[default]
         Restricted = "restricted",
+        /// In a sandboxed runtime, where an image may run as root: Pod Security *baseline*.
+        Sandboxed = "sandboxed",
     }
 }
 

@@ -4,8 +4,8 @@ use super::render::{project_manifests, replace_project_manifests};
 use super::{PlanError, write};
 use crate::{Edit, Snapshot, StateError};
 use inkstone_spec::{
-    ApiVersion, Project, ProjectKind, ProjectMetadata, ProjectRef, ProjectRelease, ProjectSpec,
-    Region, StatePath,
+    ApiVersion, Isolation, Project, ProjectKind, ProjectMetadata, ProjectRef, ProjectRelease,
+    ProjectSpec, Region, StatePath,
 };
 use std::collections::BTreeMap;
 
@@ -14,6 +14,7 @@ pub fn create_project(
     snapshot: &Snapshot,
     region: &Region,
     name: &ProjectRef,
+    isolation: Isolation,
 ) -> Result<Vec<Edit>, StateError> {
     let cluster = snapshot
         .cluster(region)?
@@ -22,7 +23,7 @@ pub fn create_project(
         api_version: ApiVersion::V1,
         kind: ProjectKind::Project,
         metadata: ProjectMetadata { workspace: name.workspace.clone(), name: name.project.clone() },
-        spec: ProjectSpec::default(),
+        spec: ProjectSpec { isolation, ..ProjectSpec::default() },
         release: ProjectRelease { templates: cluster.spec.templates.clone() },
     };
     let mut edits = vec![write(StatePath::Project(region.clone(), name.clone()), &project)?];

@@ -4,10 +4,10 @@ use crate::git::{Clone, assert_sound, git};
 use inkstone_renderer::TemplateSet;
 use inkstone_secrets::{EnvFile, Identities, Identity, seal};
 use inkstone_spec::{
-    ApiVersion, Build, CommitId, DeploymentId, Digest, EnvKey, EnvValue, Hostname, Ingress, Memory,
-    Pack, Port, ProjectRef, Region, Release, Replicas, RepoRef, Resources, Service, ServiceKind,
-    ServiceMetadata, ServiceRef, ServiceSpec, ServiceUid, Source, SourceBranch, SourceHost, UserId,
-    Vcpus,
+    ApiVersion, Build, CommitId, DeploymentId, Digest, EnvKey, EnvValue, Hostname, Ingress,
+    Isolation, Memory, Pack, Port, ProjectRef, Region, Release, Replicas, RepoRef, Resources,
+    Service, ServiceKind, ServiceMetadata, ServiceRef, ServiceSpec, ServiceUid, Source,
+    SourceBranch, SourceHost, UserId, Vcpus,
 };
 use inkstone_state::check::{Finding, Rule};
 use inkstone_state::plan::{PlanError, ServiceChange};
@@ -182,7 +182,7 @@ impl Fixture {
         })
         .unwrap();
         commit(&self.state, &Action::CreateProject(project()), |snapshot| {
-            plan::create_project(snapshot, &region(), &project())
+            plan::create_project(snapshot, &region(), &project(), Isolation::default())
         })
         .unwrap();
     }
