@@ -7,6 +7,7 @@
 //! command line, HTTP and git; only rendering and commits are also called as libraries, because they
 //! are measured alone.
 
+pub mod latency;
 pub mod measure;
 pub mod soak;
 

@@ -4,11 +4,12 @@
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use inkstone_bench::beside_this_program;
+use inkstone_bench::latency::{self, Place};
 use inkstone_bench::measure::{self, Measure, Scope};
 use inkstone_bench::soak::{self, Crowd, Kills, Report, Reverts};
 use std::fs;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Where the tables are committed, from the root of the workspace, where `cargo xtask` runs this.
@@ -27,6 +28,8 @@ enum Command {
     Measure(MeasureArguments),
     /// Storms over a real server; a whole run writes bench/SOAK.md.
     Soak(SoakArguments),
+    /// How long until visitors see a push, inside a real cluster; a whole run writes bench/CLUSTER.md.
+    Latency(LatencyArguments),
 }
 
 #[derive(Args)]
@@ -54,6 +57,31 @@ struct SoakArguments {
     #[arg(long)]
     seed: Option<u64>,
 }
+
+#[derive(Args)]
+struct LatencyArguments {
+    /// Where the server is, host:port.
+    #[arg(long)]
+    server: String,
+    /// A file with an API key that may do everything.
+    #[arg(long)]
+    key_file: PathBuf,
+    /// Where the ingress controller is, host:port.
+    #[arg(long)]
+    ingress: String,
+    /// How the cluster is reached.
+    #[arg(long)]
+    kubeconfig: PathBuf,
+    /// Fewer services and rounds, to see whether everything runs; writes no file.
+    #[arg(long)]
+    quick: bool,
+}
+
+/// Beside how many services is measured, and how often.
+const FLEETS: [usize; 2] = [10, 500];
+const QUICK_FLEETS: [usize; 2] = [2, 4];
+const ROUNDS: usize = 15;
+const QUICK_ROUNDS: usize = 3;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Storm {
@@ -105,6 +133,15 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             let table = measure::run(&inkstone, Scope { quick, only, largest })?;
             let whole = !quick && only.is_none();
             publish(&table, whole.then(|| Path::new(FOLDER).join("RESULTS.md")).as_deref())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Latency(arguments) => {
+            let LatencyArguments { server, key_file, ingress, kubeconfig, quick } = arguments;
+            let place = Place { server, key_file, ingress, kubeconfig };
+            let (fleets, rounds) =
+                if quick { (QUICK_FLEETS, QUICK_ROUNDS) } else { (FLEETS, ROUNDS) };
+            let table = latency::run(&place, &fleets, rounds)?;
+            publish(&table, (!quick).then(|| Path::new(FOLDER).join("CLUSTER.md")).as_deref())?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Soak(arguments) => {

@@ -110,6 +110,6 @@ pub fn run(inkstone: &Path, scope: Scope) -> anyhow::Result<String> {
 }
 
 /// Says what is being done, apart from the results.
-fn say(what: &str) {
+pub(crate) fn say(what: &str) {
     let _ = writeln!(std::io::stderr(), "  {what} …");
 }

@@ -1,5 +1,6 @@
 //! Measures and soaks the optimised build, by the program of `bench/`.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
@@ -20,6 +21,14 @@ pub(crate) fn measure(workspace: &Workspace, options: &[String]) -> Result<()> {
 /// Lets storms rage.
 pub(crate) fn soak(workspace: &Workspace, options: &[String]) -> Result<()> {
     step::run_last("soak", build(workspace)?.arg("soak").args(options))
+}
+
+/// The bench alone, to be run somewhere else than here.
+pub(crate) fn program(workspace: &Workspace) -> Result<PathBuf> {
+    let mut cargo = workspace.cargo("build");
+    cargo.args(["--package", "inkstone", "--package", "inkstone-bench"]);
+    step::run("the bench", &mut cargo)?;
+    Ok(workspace.target().join(Profile::Dev.folder()).join("inkstone-bench"))
 }
 
 /// Builds the product and its bench beside it; returns the bench, to be run.

@@ -7,9 +7,9 @@ use anyhow::{Context, Result};
 
 use super::enter;
 use super::home::Home;
-use super::{down, up};
+use super::{down, product, up};
 use crate::workspace::Workspace;
-use crate::{step, tools};
+use crate::{bench, step, tools};
 
 /// Where the logs of a cluster are kept whose tests failed, in the target directory.
 const KEPT_LOGS: &str = "e2e-logs";
@@ -43,4 +43,15 @@ pub(crate) fn test(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     run.arg(workspace.cargo("test").get_program()).arg("test").args(select);
     run.arg("--").args(arguments).env("INKSTONE_MCP_PYTHON", tools::mcp_python(workspace)?);
     step::run_last("tests inside the cluster", &mut run)
+}
+
+/// Measures in the cluster that is up how long it takes until visitors see a push.
+pub(crate) fn bench(workspace: &Workspace, options: &[String]) -> Result<()> {
+    let home = enter::up(workspace)?;
+    let program = bench::program(workspace)?;
+    let mut run: Command = enter::inside(&home)?;
+    run.arg(program).arg("latency").arg("--key-file").arg(home.key());
+    run.arg("--kubeconfig").arg(home.kubeconfig());
+    run.args(["--server", &product::server(), "--ingress", &product::ingress()]);
+    step::run_last("latency", run.args(options))
 }

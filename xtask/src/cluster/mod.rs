@@ -52,6 +52,12 @@ pub(crate) enum Task {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
+    /// Measure inside how long it takes until visitors see a push; a whole run writes bench/CLUSTER.md.
+    Bench {
+        /// `--quick`, `--help`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        options: Vec<String>,
+    },
     /// Have one component stand still.
     Stop {
         /// As `up` lists them.
@@ -82,6 +88,7 @@ pub(crate) fn run(task: &Task) -> Result<()> {
         Task::Down => down::down(&workspace()?),
         Task::Exec { command } => enter::exec(&workspace()?, command),
         Task::Test { arguments } => e2e::test(&workspace()?, arguments),
+        Task::Bench { options } => e2e::bench(&workspace()?, options),
         Task::Stop { name } => enter::stop(&workspace()?, name),
         Task::Start { name } => enter::start(&workspace()?, name),
         Task::Keep(inside) => keep::keep(inside),

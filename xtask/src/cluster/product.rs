@@ -18,6 +18,16 @@ pub(crate) fn url() -> String {
     format!("http://{}", local(SERVE))
 }
 
+/// Where the server is, inside.
+pub(crate) fn server() -> String {
+    local(SERVE).to_string()
+}
+
+/// Where the ingress controller is, inside.
+pub(crate) fn ingress() -> String {
+    local(INGRESS).to_string()
+}
+
 /// What the cluster is for.
 pub(crate) fn serve(inside: &Inside) -> Component {
     let mut command = inside.program(&inside.inkstone);
@@ -43,6 +53,8 @@ pub(crate) fn traefik(inside: &Inside) -> Component {
     // An Ingress without an address is not ready to ArgoCD.
     command.arg(format!("--providers.kubernetesingress.ingressendpoint.ip={NODE}"));
     command.arg(format!("--entrypoints.web.address={}", local(INGRESS)));
+    // It would wait two seconds for more changes before it takes one.
+    command.arg("--providers.providersthrottleduration=100ms");
     command.arg("--entrypoints.ping.address=127.0.0.1:8888");
     command.args(["--ping", "--ping.entrypoint=ping"]);
     command.args(["--global.checknewversion=false", "--global.sendanonymoususage=false"]);
