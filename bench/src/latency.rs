@@ -217,8 +217,8 @@ impl Bench {
         let start = Instant::now();
         let mut seen = 0;
         while seen < SETTLED {
-            let sees = self.visitor.sees(&self.content()).await;
-            seen = if sees { seen + 1 } else { 0 };
+            let is_new = self.visitor.sees(&self.content()).await;
+            seen = if is_new { seen + 1 } else { 0 };
             anyhow::ensure!(start.elapsed() < PATIENCE, "{} does not stay", self.content());
             sleep(INTERVAL).await;
         }

@@ -36,7 +36,8 @@ pub(crate) fn whole(workspace: &Workspace) -> Result<()> {
 /// Runs the tests in the cluster that is up, with `arguments` for them.
 pub(crate) fn test(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let home = enter::up(workspace)?;
-    let select = ["--package", "inkstone", "--test", "e2e"];
+    // As all other tests are selected, or cargo would compile the dependencies again with other features.
+    let select = ["--workspace", "--test", "e2e"];
     let mut build = workspace.cargo("test");
     step::run("tests of the cluster", build.args(select).arg("--no-run"))?;
     let mut run: Command = enter::inside(&home)?;

@@ -27,7 +27,7 @@ const ARGOCD: &str = "argocd";
 pub(crate) fn up(workspace: &Workspace, isolated: bool) -> Result<()> {
     let home = Home::of(workspace);
     if !home.is_held()? {
-        may_make_namespaces()?;
+        possible()?;
         setup::cluster_packages()?;
         let programs = programs::programs(workspace)?;
         build::build(workspace, Profile::Dev)?;
@@ -52,9 +52,11 @@ pub(crate) fn up(workspace: &Workspace, isolated: bool) -> Result<()> {
     Ok(())
 }
 
+/// Whether this machine can have a cluster.
+///
 /// # Errors
 /// The message says what the machine or the caller lacks.
-fn may_make_namespaces() -> Result<()> {
+pub(crate) fn possible() -> Result<()> {
     let mut unshare = Command::new("unshare");
     unshare.args(["--net", "--mount", "--pid", "--fork", "--mount-proc"]);
     unshare.args(["mount", "--types", "tmpfs", "tmpfs", "/run"]);
