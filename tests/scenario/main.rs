@@ -10,6 +10,7 @@
     reason = "a test that cannot go on should stop"
 )]
 
+mod announcements;
 mod bad_input;
 mod catalogue;
 mod command_line;

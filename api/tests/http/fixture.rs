@@ -111,6 +111,16 @@ impl Server {
         create_key(self.deployer.store(), request).await.unwrap().0.expose().to_owned()
     }
 
+    /// One for all workspaces.
+    pub(crate) async fn key_for_all(&self, name: &str, scopes: &str) -> String {
+        let request = NewKeyRequest {
+            name: name.parse().unwrap(),
+            scopes: scopes.parse().unwrap(),
+            workspaces: WorkspaceGrant::All,
+        };
+        create_key(self.deployer.store(), request).await.unwrap().0.expose().to_owned()
+    }
+
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();

@@ -13,4 +13,5 @@ mod door;
 mod fixture;
 mod images;
 mod operating;
+mod reconciler;
 mod tools;

@@ -2,6 +2,7 @@
 
 mod fixture;
 mod incoming;
+mod mirrors;
 mod rewinds;
 
 use self::fixture::{Remote, config};
