@@ -286,3 +286,81 @@ fn insert<F: Kept>(rows: &mut BTreeMap<String, F>, name: String, facts: F) {
         oldest.and_then(|name| rows.remove(&name));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service(name: &str) -> ServiceRef {
+        format!("main/shop/{name}").parse().unwrap()
+    }
+
+    fn set(revision: &str) -> ReplicaSetFacts {
+        ReplicaSetFacts { revision: revision.to_owned() }
+    }
+
+    fn event(name: &str, second: i64) -> EventFacts {
+        EventFacts {
+            kind: "Pod".to_owned(),
+            name: name.to_owned(),
+            last: Timestamp::from_second(second).ok(),
+            ..EventFacts::default()
+        }
+    }
+
+    #[test]
+    fn a_list_takes_the_place_of_what_was_known_only_when_it_is_whole() {
+        let table = Table::default();
+        table.put(service("a"), "a-1".to_owned(), set("1"));
+        table.begin();
+        table.list(service("b"), "b-1".to_owned(), set("1"));
+        assert_eq!(table.of(&service("a")).len(), 1);
+        assert_eq!(table.of(&service("b")).len(), 0);
+        table.listed();
+        assert_eq!(table.of(&service("a")).len(), 0);
+        assert_eq!(table.of(&service("b")).len(), 1);
+        table.remove(&service("b"), "b-1");
+        assert_eq!(table.of(&service("b")).len(), 0);
+    }
+
+    #[test]
+    fn how_long_a_cluster_is_lost_counts_from_the_first_failure() {
+        let table: Table<ServiceRef, PodFacts> = Table::default();
+        assert_eq!(table.seen(), Seen::Never);
+        table.listed();
+        let (first, second) = (Timestamp::UNIX_EPOCH, Timestamp::from_second(9).unwrap());
+        assert!(table.lost(first, "refused".to_owned()), "that is news");
+        assert!(!table.lost(second, "timed out".to_owned()), "that is not");
+        assert_eq!(table.seen(), Seen::Lost { since: first, why: "timed out".to_owned() });
+        table.listed();
+        assert_eq!(table.seen(), Seen::Now);
+    }
+
+    #[test]
+    fn a_service_is_shown_its_own_warnings_newest_first_and_no_neighbours() {
+        let index = Index::default();
+        index.pods.put(service("site"), "site-1".to_owned(), PodFacts::default());
+        for (number, name) in ["site-1", "other-1", "site-1"].iter().enumerate() {
+            let second = i64::try_from(number).unwrap();
+            index.events.put("dp-main-shop".to_owned(), number.to_string(), event(name, second));
+        }
+        index.events.put("dp-main-elsewhere".to_owned(), "x".to_owned(), event("site-1", 9));
+        let seen = index.observed(&service("site")).events;
+        let seconds: Vec<_> = seen.iter().map(|it| it.last.unwrap().as_second()).collect();
+        assert_eq!(seconds, [2, 0]);
+    }
+
+    #[test]
+    fn however_much_one_namespace_warns_of_only_the_newest_is_kept() {
+        let index = Index::default();
+        index.pods.put(service("site"), "site-1".to_owned(), PodFacts::default());
+        for second in 0..i64::try_from(MAX_EVENTS).unwrap() + 100 {
+            let name = format!("event-{second}");
+            index.events.put("dp-main-shop".to_owned(), name, event("site-1", second));
+        }
+        assert_eq!(index.events.of(&"dp-main-shop".to_owned()).len(), MAX_EVENTS);
+        let seen = index.observed(&service("site")).events;
+        assert_eq!(seen.len(), MAX_SHOWN_EVENTS);
+        assert_eq!(seen[0].last.unwrap().as_second(), 599);
+    }
+}
