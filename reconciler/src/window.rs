@@ -99,9 +99,9 @@ mod tests {
             };
             let workspace = "main".parse().unwrap();
             let add = plan::add_workspace(&this.region, &workspace).unwrap();
-            this.commit(Action::AddWorkspace(workspace), start, |_| Ok(add.clone()));
+            this.commit(&Action::AddWorkspace(workspace), start, |_| Ok(add.clone()));
             let project: ProjectRef = "main/default".parse().unwrap();
-            this.commit(Action::CreateProject(project.clone()), start, |snapshot| {
+            this.commit(&Action::CreateProject(project.clone()), start, |snapshot| {
                 plan::create_project(snapshot, &this.region, &project, Isolation::default())
             });
             this
@@ -109,7 +109,7 @@ mod tests {
 
         fn commit(
             &self,
-            action: Action,
+            action: &Action,
             now: Timestamp,
             edits: impl Fn(&Snapshot) -> Result<Vec<Edit>, StateError>,
         ) {
@@ -139,7 +139,7 @@ mod tests {
                 source: Some(("main/site".parse().unwrap(), commit)),
                 image: release.image.clone(),
             };
-            self.commit(action, now, |snapshot| plan::deploy(snapshot, name, release.clone()));
+            self.commit(&action, now, |snapshot| plan::deploy(snapshot, name, release.clone()));
         }
 
         fn sealed(&self, value: &str, now: Timestamp) -> EnvFile {
@@ -157,7 +157,7 @@ mod tests {
         let site: Service = yaml::parse(SITE.as_bytes()).unwrap();
         let name = site.metadata.service_ref();
         let first = world.sealed("0", long_ago);
-        world.commit(Action::CreateService(name.clone()), long_ago, |snapshot| {
+        world.commit(&Action::CreateService(name.clone()), long_ago, |snapshot| {
             plan::create_service(snapshot, &world.region, &site, Some(&first))
         });
         let secret = || {
@@ -171,7 +171,7 @@ mod tests {
                 service: name.clone(),
                 fields: vec![Field::Env("KEY".parse().unwrap())],
             };
-            world.commit(action, long_ago, |snapshot| {
+            world.commit(&action, long_ago, |snapshot| {
                 let change =
                     ServiceChange { env: Change::Set(env.clone()), ..ServiceChange::default() };
                 plan::update_service(snapshot, &name, change)
@@ -180,7 +180,7 @@ mod tests {
             world.deploy(&name, long_ago);
             secrets.push(secret());
         }
-        world.commit(Action::DeleteService(name.clone()), now, |snapshot| {
+        world.commit(&Action::DeleteService(name.clone()), now, |snapshot| {
             plan::delete_service(snapshot, &name)
         });
 
