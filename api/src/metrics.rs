@@ -57,6 +57,11 @@ struct StandingLabels {
     standing: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabels {
+    kind: &'static str,
+}
+
 /// What is counted. Every label has few values: routes and tools as they are written in this program,
 /// never what a caller sent.
 pub(crate) struct Metrics {
@@ -73,6 +78,7 @@ pub(crate) struct Metrics {
     state_unpublished: Gauge,
     state_remote: Family<StandingLabels, Gauge>,
     state_remote_down: Gauge<f64, AtomicU64>,
+    cluster_seen: Family<KindLabels, Gauge>,
 }
 
 impl Metrics {
@@ -93,6 +99,7 @@ impl Metrics {
             state_unpublished: Gauge::default(),
             state_remote: Family::default(),
             state_remote_down: Gauge::default(),
+            cluster_seen: Family::default(),
         };
         let registry = &mut metrics.registry;
         registry.register(
@@ -158,6 +165,11 @@ impl Metrics {
             "How long the remote of the state repo has failed",
             Unit::Seconds,
             metrics.state_remote_down.clone(),
+        );
+        registry.register(
+            "cluster_seen",
+            "Whether the objects of a kind in the cluster are seen as they are now; nothing where none is connected",
+            metrics.cluster_seen.clone(),
         );
         metrics
     }
@@ -248,6 +260,9 @@ async fn show(State((deployer, metrics)): State<(Deployer, Arc<Metrics>)>) -> Re
     }
     if let Some(remote) = deployer.state().remote() {
         metrics.state_remote(&remote.report());
+    }
+    for (kind, is_seen) in deployer.cluster_seen() {
+        metrics.cluster_seen.get_or_create(&KindLabels { kind }).set(i64::from(is_seen));
     }
     let mut body = String::new();
     match text::encode(&mut body, &metrics.registry) {

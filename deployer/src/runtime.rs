@@ -138,6 +138,14 @@ impl Deployer {
         join_all(logs).await
     }
 
+    /// Whether each kind of object in the cluster is seen as it is now, for metrics; nothing where no
+    /// cluster is connected.
+    pub fn cluster_seen(&self) -> Vec<(&'static str, bool)> {
+        let Some(connected) = &self.inner.cluster else { return Vec::new() };
+        let seen = connected.observer.seen().into_iter();
+        seen.map(|(kind, seen)| (kind.as_str(), seen == Seen::Now)).collect()
+    }
+
     /// How a service's release is doing as of `snapshot`.
     pub(crate) fn sight(&self, snapshot: &Snapshot, region: &Region, service: &Service) -> Sight {
         let Some(connected) = &self.inner.cluster else { return Sight::NoCluster };
