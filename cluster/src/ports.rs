@@ -16,6 +16,11 @@ use std::time::Duration;
 const GRACE: SignedDuration = SignedDuration::from_secs(8);
 /// How often is looked for such processes, in memory.
 const INTERVAL: Duration = Duration::from_secs(1);
+/// When one is looked at again that may have opened a port in between.
+const AGAIN: SignedDuration = SignedDuration::from_secs(20);
+/// When what was found is looked at once more before it is believed: the kubelet asks once a second and waits
+/// two for an answer, so a port that was opened just now has answered by then.
+const CONFIRMATION: SignedDuration = SignedDuration::from_secs(4);
 /// Where programs listen that were not told otherwise.
 const USUAL: [u16; 14] =
     [80, 3000, 3001, 4000, 4200, 5000, 5173, 8000, 8080, 8081, 8088, 8888, 9000, 9090];
@@ -33,10 +38,31 @@ const REFUSAL_TIME: Duration = Duration::from_millis(700);
 pub struct Listening {
     /// Which run of the process this was seen of: how often it had been started again.
     pub(crate) restarts: u32,
+    /// When it was looked at.
+    pub(crate) at: Timestamp,
+    /// Whether the look before found the same. One that is still opening its ports may have another open first.
+    pub(crate) confirmed: bool,
     /// Whether it listens where it should, and so only for itself: nobody else gets an answer there.
     pub for_itself: bool,
     /// Where else it listens.
     pub elsewhere: Vec<u16>,
+}
+
+impl Listening {
+    /// Whether it is time to look again.
+    fn is_old(&self, now: Timestamp) -> bool {
+        let is_open = self.for_itself || !self.elsewhere.is_empty();
+        let keeps = if is_open && !self.confirmed { CONFIRMATION } else { AGAIN };
+        now.duration_since(self.at) >= keeps
+    }
+
+    /// What is known now that this was seen after that.
+    fn after(self, before: Option<&Self>) -> Self {
+        let is_same = |before: &Self| {
+            before.for_itself == self.for_itself && before.elsewhere == self.elsewhere
+        };
+        Self { confirmed: before.is_some_and(is_same), ..self }
+    }
 }
 
 /// Looks where the processes listen that do not answer, for as long as it is polled.
@@ -47,11 +73,13 @@ pub(crate) async fn watch(index: &Index, cluster: &Cluster) {
         index.forget_ports();
         for (service, name, pod) in silent {
             let restarts = pod.container.as_ref().map_or(0, |container| container.restarts);
-            if index.ports_of(&service, &name).is_some_and(|seen| seen.restarts == restarts) {
+            let before = index.ports_of(&service, &name).filter(|seen| seen.restarts == restarts);
+            if before.as_ref().is_some_and(|before| !before.is_old(now)) {
                 continue;
             }
             let seen = look(cluster, &service.project_ref().namespace(), &name, pod.port).await;
-            index.listens(&service, name, Listening { restarts, ..seen });
+            let seen = Listening { restarts, at: Timestamp::now(), ..seen };
+            index.listens(&service, name, seen.after(before.as_ref()));
         }
         tokio::time::sleep(INTERVAL).await;
     }
@@ -81,11 +109,10 @@ async fn look(
         is_open.then_some(port)
     });
     let open: Vec<u16> = join_all(tried).await.into_iter().flatten().collect();
-    Listening {
-        restarts: 0,
-        for_itself: wanted.is_some_and(|wanted| open.contains(&wanted)),
-        elsewhere: open.into_iter().filter(|port| Some(*port) != wanted).collect(),
-    }
+    let for_itself = wanted.is_some_and(|wanted| open.contains(&wanted));
+    // Where the port is right, others are nobody's affair.
+    let elsewhere = if for_itself { Vec::new() } else { open };
+    Listening { for_itself, elsewhere, ..Listening::default() }
 }
 
 /// Whether something in the pod takes a connection on its loopback interface.
@@ -110,6 +137,21 @@ fn numbers(lines: &[String]) -> impl Iterator<Item = u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_found_is_believed_once_it_is_found_again() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let seen =
+            |elsewhere: &[u16]| Listening { elsewhere: elsewhere.to_vec(), ..Listening::default() };
+        let nothing = seen(&[]).after(None);
+        assert!(!nothing.is_old(at(19)) && nothing.is_old(at(20)));
+        let found = seen(&[9090]).after(Some(&nothing));
+        assert!(!found.confirmed && found.is_old(at(4)));
+        let other = seen(&[3000, 9090]).after(Some(&found));
+        assert!(!other.confirmed);
+        let again = seen(&[9090]).after(Some(&found));
+        assert!(again.confirmed && !again.is_old(at(4)));
+    }
 
     #[test]
     fn what_a_process_says_of_its_port_is_found() {

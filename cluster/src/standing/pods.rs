@@ -15,12 +15,16 @@ const FAILED_PULL: &str = "Failed to pull image";
 /// An exit code above this is a signal's.
 const SIGNALLED: i32 = 128;
 /// What programs say that want rights which they do not have.
-const ROOT_WORDS: [&str; 6] = [
+const ROOT_WORDS: [&str; 10] = [
     "permission denied",
     "operation not permitted",
     "read-only file system",
     "must be run as root",
     "must be root",
+    "has to run as root",
+    "needs to run as root",
+    "root privileges",
+    "are you root",
     "eacces",
 ];
 
@@ -92,6 +96,9 @@ pub(super) fn problem(
 /// That a process listens, but not where it should.
 fn other_port(wanted: &Wanted<'_>, seen: &Listening) -> Option<Found> {
     let wanted = wanted.port;
+    if !seen.confirmed {
+        return None;
+    }
     if seen.for_itself {
         let message = format!(
             "Its process listens on port {wanted} of 127.0.0.1 only, where nobody but itself can reach it."

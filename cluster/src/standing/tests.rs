@@ -188,6 +188,8 @@ fn each_way_to_fail_has_its_code_and_says_what_was_seen() {
         at: None,
     };
     let denied = Ended { last_lines: "bind: Permission denied".to_owned(), ..exit(1, "Error") };
+    let demanding =
+        Ended { last_lines: "fatal: it has to run as root".to_owned(), ..exit(4, "Error") };
     let mut quota = Case::healthy();
     quota.rollout().updated = 0;
     quota.rollout().replica_failure =
@@ -202,6 +204,7 @@ fn each_way_to_fail_has_its_code_and_says_what_was_seen() {
         (Case::crashing(exit(139, "Error")), Reason::CrashLoop, "signal 11"),
         (Case::crashing(exit(137, "OOMKilled")), Reason::OutOfMemory, "more memory"),
         (Case::crashing(denied), Reason::NeedsRoot, "Permission denied"),
+        (Case::crashing(demanding), Reason::NeedsRoot, "exit code 4"),
         (quota, Reason::Quota, "exceeded quota"),
         (
             Case::waiting(
@@ -299,7 +302,12 @@ fn what_makes_no_progress_has_failed() {
 fn a_process_that_listens_elsewhere_has_failed_and_is_told_where() {
     let silent = |for_itself, elsewhere: &[u16]| {
         let mut case = Case::with(ContainerState::Running { since: Some(NOW) }, 0, None);
-        let seen = Listening { restarts: 0, for_itself, elsewhere: elsewhere.to_vec() };
+        let seen = Listening {
+            confirmed: true,
+            for_itself,
+            elsewhere: elsewhere.to_vec(),
+            ..Listening::default()
+        };
         case.observed.listening.insert("site-new-x".to_owned(), seen);
         case
     };
@@ -313,6 +321,11 @@ fn a_process_that_listens_elsewhere_has_failed_and_is_told_where() {
 
     let (phase, reason, _) = silent(false, &[]).problem();
     assert_eq!((phase, reason), (Phase::Deploying, Reason::Probe));
+
+    // A port that was open once may be one of several that it is about to open.
+    let mut once = silent(false, &[8000]);
+    once.observed.listening.get_mut("site-new-x").unwrap().confirmed = false;
+    assert_eq!(once.phase(), Phase::Deploying);
 
     // What was seen of an earlier run of the process says nothing of this one.
     let mut earlier = silent(false, &[8000]);
