@@ -3,6 +3,7 @@
 #[expect(dead_code, reason = "shared with the scenario tests, which use all of it")]
 #[path = "../../scenario/harness/git.rs"]
 mod git;
+mod image;
 #[expect(dead_code, reason = "shared with the scenario tests, which use all of it")]
 #[path = "../../scenario/harness/mcp.rs"]
 mod mcp;
@@ -10,6 +11,7 @@ mod server;
 mod visitor;
 
 pub(crate) use git::Git;
+pub(crate) use image::workload_of_user;
 pub(crate) use mcp::Mcp;
 pub(crate) use server::{Server, text};
 pub(crate) use visitor::{Answer, Visitor, get, get_path};
@@ -102,21 +104,58 @@ impl World {
 
     /// A service `name` that is the workload, behaving as these variables say; returns its host.
     pub(crate) fn workload(&mut self, name: &str, variables: &[(&str, &str)]) -> String {
+        self.workload_with(name, variables, &json!({}))
+    }
+
+    /// The same, with more arguments of `create_service`.
+    pub(crate) fn workload_with(
+        &mut self,
+        name: &str,
+        variables: &[(&str, &str)],
+        more: &Value,
+    ) -> String {
         let pairs = variables.iter().map(|(key, value)| json!({"key": key, "value": value}));
-        let made = self.agent.ok(
-            "create_service",
-            json!({"name": name, "project": self.project, "image": self.server.workload(),
-                   "env_vars": pairs.collect::<Vec<_>>()}),
-        );
+        let pairs: Vec<_> = pairs.collect();
+        let image = self.server.workload();
+        let mut arguments =
+            json!({"name": name, "project": self.project, "image": image, "env_vars": pairs});
+        arguments.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let made = self.agent.ok("create_service", arguments);
         made["url"].as_str().unwrap().trim_start_matches("https://").to_owned()
     }
 
-    /// Undoes the newest commit whose message has `text`, as an operator would, beside others who push.
+    /// The answer of a tool that is told of service `name` and more.
+    pub(crate) fn ask(&mut self, tool: &str, name: &str, more: &Value) -> Value {
+        let mut arguments = json!({"name": name, "project": self.project});
+        arguments.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.agent.ok(tool, arguments)
+    }
+
+    /// Waits until service `name` runs as the state repo has it; fails if it is ever said to have failed.
+    pub(crate) fn wait_until_active(&mut self, name: &str) -> Value {
+        wait_for(&format!("{name} active"), || {
+            let service = self.ask("get_service", name, &json!({}));
+            let status = &service["runtime"]["status"];
+            for status in [&service["deployment"]["status"], status] {
+                assert_ne!(status, "failed", "{service}");
+            }
+            (status == "active").then_some(service)
+        })
+    }
+
+    /// Undoes the newest commit whose message has `text`, as an operator would.
     pub(crate) fn revert(&self, text: &str) {
+        self.change_state(|state| {
+            let found = state.run(&["log", "-1", "--format=%H", "--fixed-strings", "--grep", text]);
+            state.run(&["revert", "--no-edit", found.trim()]);
+        });
+    }
+
+    /// Pushes a change of the state repo, as an operator would, beside others who push.
+    pub(crate) fn change_state(&self, change: impl FnOnce(&Git)) {
         let folder = self.folder.path().join("state");
         let state = Git::clone(&self.server.with_key("/state.git"), &folder);
-        let found = state.run(&["log", "-1", "--format=%H", "--fixed-strings", "--grep", text]);
-        state.run(&["revert", "--no-edit", found.trim()]);
+        change(&state);
         wait_for("a push that nobody was ahead of", || {
             state.run(&["pull", "--quiet", "--rebase"]);
             state

@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+/// Where ready images are that services may have.
+pub(super) const IMAGES: &str = "127.0.0.1:5000/team";
+
 pub(crate) struct Server {
     pub(crate) url: String,
     pub(crate) key: String,
@@ -26,7 +29,12 @@ impl Server {
     /// The image of the workload, as the registry has it.
     pub(crate) fn workload(&self) -> String {
         let digest = std::fs::read_to_string(self.home.join("images/workload/digest")).unwrap();
-        format!("127.0.0.1:5000/team/workload@{}", digest.trim())
+        format!("{IMAGES}/workload@{}", digest.trim())
+    }
+
+    /// Its data directory.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.home.join("data")
     }
 
     /// The URL of `path`, for a git with every scope.

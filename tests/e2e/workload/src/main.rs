@@ -9,6 +9,7 @@
 //! | `slow` | opens its port after ten seconds |
 //! | `greedy` | takes memory until it is killed |
 //! | `root` | ends unless it is root |
+//! | `private` | listens on the loopback interface alone |
 //!
 //! It listens on `LISTEN` if that is there, whatever `PORT` says.
 #![expect(
@@ -34,6 +35,7 @@ const SLOW: Duration = Duration::from_secs(10);
 const BITE: usize = 16 * 1024 * 1024;
 
 fn main() -> ExitCode {
+    let mut interface = Ipv4Addr::UNSPECIFIED;
     match env::var("MODE").as_deref() {
         Ok("crash") => {
             eprintln!("\u{1b}[31mfatal:\u{1b}[0m no DATABASE_URL");
@@ -44,13 +46,14 @@ fn main() -> ExitCode {
         },
         Ok("slow") => thread::sleep(SLOW),
         Ok("greedy") => take_everything(),
+        Ok("private") => interface = Ipv4Addr::LOCALHOST,
         Ok("root") if !is_root() => {
             eprintln!("fatal: this has to run as root");
             return ExitCode::from(4);
         }
         _ => {}
     }
-    match serve() {
+    match serve(interface) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("fatal: {error}");
@@ -72,10 +75,10 @@ fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }
 
-fn serve() -> io::Result<()> {
+fn serve(interface: Ipv4Addr) -> io::Result<()> {
     let port = |name| env::var(name).ok().and_then(|port| port.parse().ok());
     let port = port("LISTEN").or_else(|| port("PORT")).unwrap_or(DEFAULT_PORT);
-    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port))?;
+    let listener = TcpListener::bind((interface, port))?;
     println!("listening on {port}");
     loop {
         let (stream, _) = listener.accept()?;
