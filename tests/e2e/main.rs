@@ -14,3 +14,4 @@ mod failing;
 mod harness;
 mod healing;
 mod serving;
+mod updating;
