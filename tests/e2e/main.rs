@@ -14,4 +14,5 @@ mod failing;
 mod harness;
 mod healing;
 mod serving;
+mod tenants;
 mod updating;

@@ -4,15 +4,16 @@
 #[path = "../../scenario/harness/git.rs"]
 mod git;
 mod image;
-#[expect(dead_code, reason = "shared with the scenario tests, which use all of it")]
 #[path = "../../scenario/harness/mcp.rs"]
 mod mcp;
+mod policies;
 mod server;
 mod visitor;
 
 pub(crate) use git::Git;
 pub(crate) use image::workload_of_user;
 pub(crate) use mcp::Mcp;
+pub(crate) use policies::{End, Policies, Way};
 pub(crate) use server::{Server, text};
 pub(crate) use visitor::{Answer, Visitor, get, get_path};
 

@@ -1,6 +1,9 @@
 //! The `inkstone serve` of the cluster.
 
+use super::visitor::{Answer, get_from};
+use std::io;
 use std::path::PathBuf;
+use std::process::Command;
 
 /// Where ready images are that services may have.
 pub(super) const IMAGES: &str = "127.0.0.1:5000/team";
@@ -35,6 +38,22 @@ impl Server {
     /// Its data directory.
     pub(crate) fn data(&self) -> PathBuf {
         self.home.join("data")
+    }
+
+    /// What it answers at `path`, with an `Authorization: Basic` of `login`.
+    pub(crate) fn get(&self, path: &str, login: Option<&str>) -> io::Result<Answer> {
+        let login = login.map(|login| format!("Authorization: Basic {login}\r\n"));
+        let host = self.host();
+        let login = login.unwrap_or_default();
+        get_from(host, &format!("GET {path} HTTP/1.0\r\nHost: {host}\r\n{login}"))
+    }
+
+    /// Runs `inkstone` on its data directory, as its operator; it must do well. Returns what it printed.
+    pub(crate) fn inkstone(&self, args: &[&str]) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_inkstone"));
+        let output = command.args(args).arg("--data").arg(self.data()).output().unwrap();
+        assert!(output.status.success(), "inkstone {args:?}: {}", text(&output.stderr));
+        text(&output.stdout)
     }
 
     /// The URL of `path`, for a git with every scope.

@@ -33,10 +33,15 @@ pub(crate) fn get(host: &str) -> io::Result<Answer> {
 
 /// What `host` has at `path`.
 pub(crate) fn get_path(host: &str, path: &str) -> io::Result<Answer> {
-    let mut stream = TcpStream::connect(INGRESS)?;
+    get_from(INGRESS, &format!("GET {path} HTTP/1.0\r\nHost: {host}\r\n"))
+}
+
+/// What is at an address, by the first lines of a request. Of HTTP 1.0, so that the body is all that follows the
+/// headers.
+pub(super) fn get_from(address: &str, request: &str) -> io::Result<Answer> {
+    let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    // Of 1.0, so that the body is all that follows the headers.
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n")?;
+    write!(stream, "{request}\r\n")?;
     let mut answer = BufReader::new(stream);
     let mut line = String::new();
     answer.read_line(&mut line)?;
