@@ -15,6 +15,9 @@ use std::path::Path;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
+/// A Docker configuration without credentials.
+const NO_CREDENTIALS: &str = r#"{"auths":{}}"#;
+
 /// What follows `live` beside the queue.
 pub(super) struct Followers {
     /// The cluster, if there is one.
@@ -132,11 +135,11 @@ fn pull_credentials(
     data: &DataDir,
 ) -> anyhow::Result<Box<PullCredentials>> {
     let Some(registry) = registry else { return Ok(server_pulls(data.pull_key()?)) };
-    let (user, password) = match &registry.user {
-        Some((user, file)) => (user.clone(), secret(file)?),
-        None => (String::new(), Zeroizing::default()),
-    };
-    Ok(registry_pulls(user, password))
+    match &registry.user {
+        Some((user, file)) => Ok(registry_pulls(user.clone(), secret(file)?)),
+        // A registry that asks for nothing. The pods name the Secret all the same.
+        None => Ok(Box::new(|_, _| NO_CREDENTIALS.to_owned())),
+    }
 }
 
 /// A token of this server's for each project, and for no other's images.
