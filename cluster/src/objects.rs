@@ -51,6 +51,17 @@ pub struct SecretFacts {
     pub content: Option<String>,
 }
 
+/// What became of a namespace that no project needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// It is being removed from now on.
+    Begun,
+    /// It was on its way out before, is gone, or is not that project's.
+    Settled,
+    /// Something is still in it.
+    InUse,
+}
+
 /// Why something could not be done in the cluster.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
@@ -119,29 +130,33 @@ impl Cluster {
         Ok(found.items.iter().filter_map(|it| project_of(&it.metadata)).collect())
     }
 
-    /// Removes the namespace of a project if nothing runs in it; whether it did.
-    pub async fn remove_empty_namespace(&self, project: &ProjectRef) -> Result<bool, ClusterError> {
+    /// Removes the namespace of a project if nothing runs in it.
+    pub async fn remove_empty_namespace(
+        &self,
+        project: &ProjectRef,
+    ) -> Result<Removal, ClusterError> {
         let namespace = project.namespace();
         let name = namespace.as_str();
         let api: Api<KubeNamespace> = Api::all(self.client());
         let found = match api.get_metadata(name).await {
             Ok(found) => found,
-            Err(error) => return gone(Err(error)).map(|()| false),
+            Err(error) => return gone(Err(error)).map(|()| Removal::Settled),
         };
-        if project_of(&found.metadata).as_ref() != Some(project) {
-            return Ok(false);
+        let is_leaving = found.metadata.deletion_timestamp.is_some();
+        if is_leaving || project_of(&found.metadata).as_ref() != Some(project) {
+            return Ok(Removal::Settled);
         }
         let is_used = self.has::<Deployment>(name).await?
             || self.has::<Pod>(name).await?
             || self.has::<PersistentVolumeClaim>(name).await?;
         if is_used {
-            return Ok(false);
+            return Ok(Removal::InUse);
         }
         // Not one that was made anew meanwhile.
         let same = Preconditions { uid: found.metadata.uid, resource_version: None };
         let params = DeleteParams { preconditions: Some(same), ..DeleteParams::default() };
         gone(api.delete(name, &params).await.map(|_| ()))?;
-        Ok(true)
+        Ok(Removal::Begun)
     }
 
     async fn has<K>(&self, namespace: &str) -> Result<bool, ClusterError>

@@ -3,7 +3,7 @@
 use crate::desired::{self, Desired, SealedEnv};
 use crate::plan::{self, Action, PULL_SECRET};
 use crate::window::{self, Named};
-use inkstone_cluster::{Cluster, ClusterError, NewSecret, SecretFacts};
+use inkstone_cluster::{Cluster, ClusterError, NewSecret, Removal, SecretFacts};
 use inkstone_secrets::Keyring;
 use inkstone_spec::{Digest, ImageRegistry, Owner, ProjectRef, Region, ServiceName, StatePath};
 use inkstone_state::{Snapshot, StateError};
@@ -67,7 +67,10 @@ impl Reconciler {
             let pause = AGAIN.saturating_mul(1 << failures.min(10)).min(AGAIN_AT_MOST);
             let mut is_collection = false;
             tokio::select! {
-                changed = live.changed() => if changed.is_err() { return },
+                changed = live.changed() => {
+                    if changed.is_err() { return }
+                    failures = 0;
+                }
                 _ = everything.tick() => done = None,
                 _ = collect.tick() => is_collection = true,
                 project = appeared.next() => { open.insert(project); failures = 0; }
@@ -101,6 +104,10 @@ impl Reconciler {
                     tracing::debug!(%project, what, "waits for its namespace");
                     again.insert(project);
                 }
+                Err(error @ Failed::InUse) => {
+                    tracing::debug!(%project, %error, "its namespace stays");
+                    again.insert(project);
+                }
                 Err(error) => {
                     tracing::warn!(%project, %error, "a project could not be reconciled");
                     again.insert(project);
@@ -113,11 +120,15 @@ impl Reconciler {
     async fn project(&self, now: &Snapshot, project: &ProjectRef) -> Result<(), Failed> {
         let cluster = &self.parts.cluster;
         let Some(desired) = desired::desired(now, &self.parts.region, project)? else {
-            if cluster.remove_empty_namespace(project).await? {
-                tracing::info!(%project, "removed its namespace: git and cluster are empty of it");
-            }
             (self.parts.report)(project, BTreeMap::new());
-            return Ok(());
+            return match cluster.remove_empty_namespace(project).await? {
+                Removal::InUse => Err(Failed::InUse),
+                Removal::Begun => {
+                    tracing::info!(%project, "removed its namespace: git and cluster are empty of it");
+                    Ok(())
+                }
+                Removal::Settled => Ok(()),
+            };
         };
         let pull = self.pull(now, project)?;
         let digest = Digest::of(pull.as_bytes());
@@ -234,6 +245,9 @@ pub enum Failed {
     /// The state repo knows no such cluster.
     #[error("the state repo has no clusters/{0}/cluster.yaml")]
     NoCluster(Region),
+    /// What is gone from git still runs: its pods may take their time to end.
+    #[error("something still runs in the namespace of a project that is gone")]
+    InUse,
     /// A task of this process.
     #[error("a task ended early: {0}")]
     Task(String),
