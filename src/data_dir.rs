@@ -2,6 +2,7 @@
 
 mod remote;
 
+use crate::kept_keys::KeptKeys;
 use anyhow::{Context as _, bail};
 use inkstone_deployer::OPERATOR;
 use inkstone_githost::HostedRepos;
@@ -246,6 +247,11 @@ impl DataDir {
     /// The file of the SQL store.
     pub(crate) fn database(&self) -> PathBuf {
         self.root.join("inkstone.db")
+    }
+
+    /// The keys that outlive the database.
+    pub(crate) fn kept_keys(&self) -> KeptKeys {
+        KeptKeys::new(self.root.join("keys"))
     }
 
     /// The file of the key that signs state commits.

@@ -18,13 +18,16 @@ pub(crate) async fn key(args: KeyArgs) -> anyhow::Result<Verdict> {
         KeyCommand::Create { name, scopes, workspaces, all_workspaces, json, data } => {
             let data = DataDir::open(&data.data)?;
             let grant = grant(&data, workspaces, all_workspaces)?;
-            create(&data.existing_store().await?, name, scopes, grant, json).await?;
+            create(&data, name, scopes, grant, json).await?;
         }
         KeyCommand::List { json, data } => {
             list(&DataDir::open(&data.data)?.existing_store().await?.list_keys().await?, json);
         }
         KeyCommand::Revoke { name, data } => {
-            let store = DataDir::open(&data.data)?.existing_store().await?;
+            let data = DataDir::open(&data.data)?;
+            let store = data.existing_store().await?;
+            // First: a key that is revoked must not come back.
+            data.kept_keys().forget(&name)?;
             revoke(&store, name).await?;
         }
     }
@@ -55,14 +58,15 @@ fn grant(
 }
 
 async fn create(
-    store: &Store,
+    data: &DataDir,
     name: KeyName,
     scopes: Scopes,
     workspaces: WorkspaceGrant,
     as_json: bool,
 ) -> anyhow::Result<()> {
     let request = NewKeyRequest { name, scopes, workspaces };
-    let (key, record) = create_key(store, request).await?;
+    let (key, record) = create_key(&data.existing_store().await?, request).await?;
+    data.kept_keys().keep(&key.hash(), &record)?;
     let wants_state =
         [Scope::StatePush, Scope::Admin].into_iter().find(|it| record.scopes.contains(*it));
     if let (Some(scope), WorkspaceGrant::Some(_)) = (wants_state, &record.workspaces) {

@@ -7,6 +7,7 @@ mod doctor;
 mod git;
 mod hook;
 mod identity;
+mod kept_keys;
 mod key;
 mod log;
 mod logging;

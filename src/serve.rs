@@ -150,6 +150,7 @@ async fn open(
     // Calls under way ended with the process that made them.
     store.abandon_calls().await?;
     let key = bootstrap_key(&store).await?;
+    data.kept_keys().restore(&store).await?;
     let start = Start::new(founded, key, config.bootstrap_key_file.clone())?;
     let deployer = Deployer::new(Parts {
         state,

@@ -29,6 +29,17 @@ impl CredentialHash {
     }
 }
 
+impl std::str::FromStr for CredentialHash {
+    type Err = Invalid;
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if is_lower_hex(text, SECRET_BYTES * 2) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Invalid::secret("hash of a credential", "64 lower-case hex digits", "0123abcd…"))
+        }
+    }
+}
+
 /// Defines a secret with a prefix; `Debug` shows only the prefix.
 macro_rules! credential {
     ($(#[$doc:meta])* $name:ident, $what:literal, $prefix:literal, allowed: $allowed:literal,

@@ -17,7 +17,7 @@ pub(super) async fn look(data: &DataDir, state: Option<&StateRepo>, checks: &mut
     if !data.database().exists() {
         checks.push(Check::warn(
             name,
-            "there is none: keys, queue and logs are gone, what is deployed is not",
+            "there is none: the first key, queue and logs are gone, what is deployed is not",
             "start the server: it makes a new one, and prints a new first key",
         ));
         return;
