@@ -1,6 +1,6 @@
 //! Whether a real API server takes what is rendered.
 
-use crate::harness::{kubectl, text, try_kubectl};
+use crate::harness::{Turn, kubectl, text, try_kubectl};
 use serde_json::{Deserializer, Value, json};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -19,6 +19,7 @@ fn cases() -> Vec<(String, PathBuf)> {
 
 #[test]
 fn the_api_server_and_pod_security_take_every_golden_manifest() {
+    let _turn = Turn::shared();
     let cases = cases();
     assert!(cases.len() > 20, "{cases:?}");
     kubectl(&["create", "namespace", NAMESPACE]);

@@ -1,6 +1,6 @@
 //! What ArgoCD will not do for whoever writes to the state repo, or makes an Application.
 
-use crate::harness::{Server, kubectl, object, wait_for};
+use crate::harness::{Server, Turn, kubectl, object, wait_for};
 use serde_json::{Value, json};
 use std::io::Write as _;
 
@@ -26,6 +26,7 @@ fn application(name: &str, change: impl FnOnce(&mut Value)) -> Value {
 
 /// What ArgoCD has against an Application.
 fn complaint(application: &Value) -> String {
+    let _turn = Turn::shared();
     let mut file = tempfile::NamedTempFile::new().unwrap();
     write!(file, "{application}").unwrap();
     kubectl(&["apply", "-f", file.path().to_str().unwrap()]);

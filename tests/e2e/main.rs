@@ -1,5 +1,6 @@
 //! What a visitor, an agent and an operator see of a real cluster with a real ArgoCD: `cargo xtask cluster`
-//! starts it and runs these inside. Each has a project of its own, so they run at the same time.
+//! starts it and runs these inside. Each has a project of its own, so they run at the same time, but for those
+//! that take a part of the cluster down.
 
 #![expect(
     clippy::unwrap_used,
@@ -13,6 +14,8 @@ mod boundaries;
 mod failing;
 mod harness;
 mod healing;
+mod projects;
+mod rights;
 mod serving;
 mod tenants;
 mod updating;

@@ -6,15 +6,19 @@ mod git;
 mod image;
 #[path = "../../scenario/harness/mcp.rs"]
 mod mcp;
+mod outage;
 mod policies;
 mod server;
+mod turns;
 mod visitor;
 
 pub(crate) use git::Git;
 pub(crate) use image::workload_of_user;
 pub(crate) use mcp::Mcp;
+pub(crate) use outage::Outage;
 pub(crate) use policies::{End, Policies, Way};
 pub(crate) use server::{Server, text};
+pub(crate) use turns::Turn;
 pub(crate) use visitor::{Answer, Visitor, get, get_path};
 
 use serde_json::{Value, json};
@@ -63,22 +67,54 @@ pub(crate) fn object(namespace: &str, name: &str) -> Option<Value> {
     Some(serde_json::from_slice(&output.stdout).unwrap())
 }
 
+/// What the reconciler would do now, with the rights and the keys of the one that runs.
+pub(crate) fn reconcile_plan() -> String {
+    let home = Server::of_the_cluster().home;
+    let keys = home.join("reconciler");
+    let copy = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_inkstone"))
+        .args(["reconcile", "--plan", "--repo", "http://127.0.0.1:8787/state.git", "--data"])
+        .arg(copy.path())
+        .arg("--credentials")
+        .arg(keys.join("git-credentials"))
+        .arg("--identity")
+        .arg(keys.join("age-identity.txt"))
+        .arg("--pull-key")
+        .arg(keys.join("pull-key"))
+        .arg("--kubeconfig")
+        .arg(home.join("certificates/inkstone-reconciler.kubeconfig"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stdout)
+}
+
 /// A project of one's own, and an agent who works on it.
 pub(crate) struct World {
     pub(crate) server: Server,
     pub(crate) agent: Mcp,
     pub(crate) project: String,
     folder: TempDir,
+    _turn: Turn,
 }
 
 impl World {
     /// One with a namespace that pods can be started in.
     pub(crate) fn new(project: &str) -> Self {
+        Self::in_turn(project, Turn::shared())
+    }
+
+    /// The same while no other test runs: for those that take parts of the cluster down.
+    pub(crate) fn alone(project: &str) -> Self {
+        Self::in_turn(project, Turn::alone())
+    }
+
+    fn in_turn(project: &str, turn: Turn) -> Self {
         let server = Server::of_the_cluster();
         let mut agent = Mcp::connect(&server);
         agent.ok("create_project", json!({"name": project}));
         let folder = tempfile::Builder::new().prefix("inkstone-e2e-").tempdir().unwrap();
-        let world = Self { server, agent, project: project.to_owned(), folder };
+        let world = Self { server, agent, project: project.to_owned(), folder, _turn: turn };
         let namespace = format!("namespace/{}", world.namespace());
         wait_for("the namespace", || object("default", &namespace));
         world
@@ -144,6 +180,25 @@ impl World {
         })
     }
 
+    /// The service `name`, as an agent is shown it.
+    pub(crate) fn service(&mut self, name: &str) -> Value {
+        self.agent.ok("get_service", json!({"name": name, "project": self.project}))
+    }
+
+    /// Waits until the release of the service `name` is of the source commit `commit`.
+    pub(crate) fn wait_until_released(&mut self, name: &str, commit: &str) {
+        wait_for("the release", || {
+            (self.service(name)["release"]["source_commit"] == commit).then_some(())
+        });
+    }
+
+    /// Waits until the service `name` is what a word says.
+    pub(crate) fn wait_until_is(&mut self, name: &str, status: &str) {
+        wait_for(&format!("{name} {status}"), || {
+            (self.service(name)["runtime"]["status"] == status).then_some(())
+        });
+    }
+
     /// Undoes the newest commit whose message has `text`, as an operator would.
     pub(crate) fn revert(&self, text: &str) {
         self.change_state(|state| {
@@ -181,6 +236,11 @@ impl Site {
         self.git.write("index.html", text);
         self.git.commit(text);
         self.git.push(&self.remote);
+    }
+
+    /// The commit that was pushed last.
+    pub(crate) fn head(&self) -> String {
+        self.git.head()
     }
 
     /// Waits until a visitor sees `text`.

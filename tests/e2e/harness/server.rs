@@ -11,7 +11,7 @@ pub(super) const IMAGES: &str = "127.0.0.1:5000/team";
 pub(crate) struct Server {
     pub(crate) url: String,
     pub(crate) key: String,
-    home: PathBuf,
+    pub(crate) home: PathBuf,
 }
 
 impl Server {

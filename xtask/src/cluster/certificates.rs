@@ -1,5 +1,5 @@
-//! Who is believed: an authority and its certificate for the API server, a key for service accounts, and the
-//! one token that every component and person uses.
+//! Who is believed: an authority and its certificate for the API server, a key for service accounts, the one
+//! token that every component and person uses, and one for each service account of the product.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,14 @@ use super::home::Home;
 use crate::step;
 
 /// Of a cluster that nothing outside the machine reaches.
-const TOKEN: &str = "cluster-admin-of-this-machine";
+const ADMIN: &str = "cluster-admin-of-this-machine";
+/// The namespace of the product's service accounts in `argocd/access.yaml`.
+const ACCOUNTS: &str = "inkstone";
+
+/// The service accounts of the product, which may do what `argocd/access.yaml` lets them.
+pub(crate) const SERVER: &str = "inkstone-server";
+pub(crate) const RECONCILER: &str = "inkstone-reconciler";
+
 /// The files, and what each is to the API server.
 pub(crate) struct Certificates {
     pub(crate) authority: PathBuf,
@@ -40,8 +47,18 @@ pub(crate) fn make(home: &Home) -> Result<Certificates> {
     let mut openssl = Command::new("openssl");
     openssl.args(["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out"]);
     step::quietly(openssl.arg(&made.service_accounts))?;
-    fs::write(&made.tokens, format!("{TOKEN},admin,admin,system:masters\n"))?;
-    fs::write(home.kubeconfig(), kubeconfig(&made))?;
+    let mut tokens = vec![format!("{ADMIN},admin,admin,system:masters\n")];
+    fs::write(home.kubeconfig(), kubeconfig(&made, ADMIN))?;
+    for account in [SERVER, RECONCILER] {
+        // As the API server knows a service account by a token that it signed itself.
+        let token = format!("{account}-of-this-machine");
+        tokens.push(format!(
+            "{token},system:serviceaccount:{ACCOUNTS}:{account},{account},\
+             \"system:serviceaccounts,system:serviceaccounts:{ACCOUNTS}\"\n"
+        ));
+        fs::write(home.kubeconfig_of(account), kubeconfig(&made, &token))?;
+    }
+    fs::write(&made.tokens, tokens.concat())?;
     Ok(made)
 }
 
@@ -57,7 +74,7 @@ fn certificate(section: &str, key: &Path, certificate: &Path) -> Command {
 }
 
 /// For everybody: the namespace is the one that ArgoCD's servers have to be told.
-fn kubeconfig(made: &Certificates) -> String {
+fn kubeconfig(made: &Certificates, token: &str) -> String {
     let authority = made.authority.display();
     format!(
         "apiVersion: v1
@@ -69,14 +86,14 @@ clusters:
       server: https://127.0.0.1:6443
       certificate-authority: {authority}
 users:
-  - name: admin
+  - name: user
     user:
-      token: {TOKEN}
+      token: {token}
 contexts:
   - name: cluster
     context:
       cluster: cluster
-      user: admin
+      user: user
       namespace: argocd
 "
     )

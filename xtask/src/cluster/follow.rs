@@ -16,7 +16,7 @@ use crate::step;
 
 /// Where `argocd/` says that Inkstone is.
 const EXAMPLE: &str = "https://inkstone.example.com";
-/// What `argocd/` has for a server outside the cluster; here it reconciles by itself.
+/// What of `argocd/` is here no pod, but a process beside those of the cluster.
 const RECONCILER: &str = "reconciler.yaml";
 /// How long ArgoCD may take from its own start to the first namespace.
 const FIRST_SYNC: Duration = Duration::from_mins(1);
@@ -24,7 +24,8 @@ const FIRST_SYNC: Duration = Duration::from_mins(1);
 /// Does what `argocd/README.md` says.
 pub(crate) fn follow(inside: &Inside) -> Result<()> {
     let secrets = inside.argocd.join("secrets");
-    let key = [("password: KEY", format!("password: {}", reader(inside)?))];
+    let key = key(inside, "argocd", "read")?;
+    let key = [("password: KEY", format!("password: {key}"))];
     let repository = filled(inside, &secrets.join("repository.yaml"), &key)?;
     let shared = fs::read_to_string(inside.home.webhook_secret())?;
     let secret = [("secret: SECRET", format!("secret: {shared}"))];
@@ -41,6 +42,18 @@ pub(crate) fn follow(inside: &Inside) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Gives the reconciler its keys.
+pub(crate) fn make_reconciler_keys(inside: &Inside) -> Result<()> {
+    let keys = inside.home.reconciler();
+    for copied in ["age-identity.txt", "pull-key"] {
+        fs::copy(inside.home.data().join(copied), keys.join(copied))?;
+    }
+    let key = key(inside, "reconciler", "read,env:read")?;
+    fs::write(keys.join("token"), &key)?;
+    let url = product::url().replace("://", &format!("://inkstone:{key}@"));
+    Ok(fs::write(keys.join("git-credentials"), format!("{url}\n"))?)
 }
 
 /// Waits until ArgoCD brought the first project.
@@ -68,10 +81,10 @@ fn filled(inside: &Inside, file: &Path, values: &[(&str, String)]) -> Result<Pat
     Ok(copy)
 }
 
-/// A key that may read and nothing else.
-fn reader(inside: &Inside) -> Result<String> {
+/// A key of all workspaces with these scopes and no other.
+fn key(inside: &Inside, name: &str, scopes: &str) -> Result<String> {
     let mut create = inside.program(&inside.inkstone);
-    create.args(["key", "create", "argocd", "--scopes", "read", "--all-workspaces", "--json"]);
+    create.args(["key", "create", name, "--scopes", scopes, "--all-workspaces", "--json"]);
     let made: Value =
         serde_json::from_str(&step::read(create.arg("--data").arg(inside.home.data()))?)?;
     let key = made.get("key").and_then(Value::as_str);

@@ -36,6 +36,11 @@ impl Home {
         self.root.join("kubeconfig")
     }
 
+    /// The same for a service account of the product.
+    pub(crate) fn kubeconfig_of(&self, account: &str) -> PathBuf {
+        self.certificates().join(format!("{account}.kubeconfig"))
+    }
+
     /// The API key with every scope that `inkstone serve` made.
     pub(crate) fn key(&self) -> PathBuf {
         self.root.join("key")
@@ -64,6 +69,11 @@ impl Home {
     /// What ArgoCD was given, with the values of this cluster.
     pub(crate) fn argocd(&self) -> PathBuf {
         self.root.join("argocd")
+    }
+
+    /// What the reconciler was given: what `argocd/secrets/reconciler.yaml` lists.
+    pub(crate) fn reconciler(&self) -> PathBuf {
+        self.root.join("reconciler")
     }
 
     pub(crate) fn logs(&self) -> PathBuf {
@@ -106,7 +116,7 @@ impl Home {
 
     /// Makes the folders that others write to.
     pub(crate) fn make(&self) -> Result<()> {
-        for folder in ["argocd", "bin", "certificates", "logs", "stopped", "states"] {
+        for folder in ["argocd", "bin", "certificates", "logs", "reconciler", "stopped", "states"] {
             fs::create_dir_all(self.root.join(folder))?;
         }
         Ok(())

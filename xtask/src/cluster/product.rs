@@ -2,8 +2,8 @@
 
 use super::component::Component;
 use super::inside::Inside;
-use super::namespace::{NODE, local};
-use super::{argocd, wait};
+use super::namespace::{MEMORY, NODE, local};
+use super::{argocd, certificates, wait};
 
 /// Where `inkstone serve` listens.
 pub(crate) const SERVE: u16 = 8787;
@@ -35,12 +35,29 @@ pub(crate) fn serve(inside: &Inside) -> Component {
     command.arg("--bootstrap-key-file").arg(inside.home.key());
     command.args(["--listen", &local(SERVE).to_string(), "--apps-domain", "apps.localhost"]);
     command.arg("--public-url").arg(url());
-    command.arg("--kubeconfig").arg(inside.home.kubeconfig());
+    command.arg("--kubeconfig").arg(inside.home.kubeconfig_of(certificates::SERVER));
+    command.args(["--reconcile", "false"]);
     let registry = local(REGISTRY).to_string();
     command.args(["--image-registries", &registry, "--image-registries-insecure", &registry]);
     command.args(["--argocd-webhooks", &argocd::webhooks()]);
     command.arg("--argocd-webhook-secret-file").arg(inside.home.webhook_secret());
     Component::new("serve", local(SERVE), command, wait::http(local(SERVE), "/readyz"))
+}
+
+/// Brings what git has only sealed, as `argocd/reconciler.yaml` has it.
+pub(crate) fn reconciler(inside: &Inside) -> Component {
+    let keys = inside.home.reconciler();
+    let mut command = inside.program(&inside.inkstone);
+    command.args(["reconcile", "--repo", &format!("{}/state.git", url()), "--server", &url()]);
+    command.arg("--credentials").arg(keys.join("git-credentials"));
+    command.arg("--identity").arg(keys.join("age-identity.txt"));
+    command.arg("--pull-key").arg(keys.join("pull-key"));
+    command.arg("--token-file").arg(keys.join("token"));
+    command.arg("--kubeconfig").arg(inside.home.kubeconfig_of(certificates::RECONCILER));
+    command.args(["--data", &format!("{MEMORY}/reconciler")]);
+    // It listens nowhere: what it did is in the first project.
+    let ready = inside.kubectl(["get", "secret/registry", "-n", "dp-main-default"]);
+    Component::new("reconciler", "nowhere", command, wait::command(ready))
 }
 
 /// Leads a host's visitors to its Service.

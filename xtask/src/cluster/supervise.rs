@@ -44,6 +44,8 @@ pub(crate) fn supervise(inside: &Inside) -> Result<()> {
     })?;
     crew.start(vec![product::serve(inside)])?;
     follow::follow(inside)?;
+    follow::make_reconciler_keys(inside)?;
+    crew.add(product::reconciler(inside));
     crew.add(product::traefik(inside));
     crew.start(argocd::servers(inside)?)?;
     step::timed("ArgoCD follows the state repo", || follow::wait(inside))?;
