@@ -2,8 +2,9 @@
 //! and the end of a namespace, which `ArgoCD` must not bring about.
 
 use crate::Cluster;
-use crate::facts::{MANAGED, PROJECT, SERVICE, WORKSPACE};
+use crate::facts::{MANAGED, PROJECT, SERVICE, WORKSPACE, time};
 use inkstone_spec::{Namespace, ProjectRef, ServiceName};
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace as KubeNamespace, PersistentVolumeClaim, Pod, Secret};
@@ -21,6 +22,8 @@ const FIELD_MANAGER: &str = "inkstone";
 const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "inkstone");
 /// What a Secret's content is told apart by, without reading it.
 const CONTENT: &str = "inkstone.dev/content";
+/// How long a namespace is left alone after it was made: clocks differ.
+const YOUNG: SignedDuration = SignedDuration::from_secs(20);
 /// What the API server answers for something that is not there, was there first, may not be done.
 const NOT_FOUND: u16 = 404;
 const CONFLICT: u16 = 409;
@@ -58,7 +61,7 @@ pub enum Removal {
     Begun,
     /// It was on its way out before, is gone, or is not that project's.
     Settled,
-    /// Something is still in it.
+    /// Something is still in it, or it is too young to tell.
     InUse,
 }
 
@@ -130,10 +133,13 @@ impl Cluster {
         Ok(found.items.iter().filter_map(|it| project_of(&it.metadata)).collect())
     }
 
-    /// Removes the namespace of a project if nothing runs in it.
+    /// Removes the namespace of a project that is gone from the state repo as it was at `known`, if nothing
+    /// runs in it. One that was made since, or just now, may be of a project that is only not known yet.
     pub async fn remove_empty_namespace(
         &self,
         project: &ProjectRef,
+        known: Timestamp,
+        now: Timestamp,
     ) -> Result<Removal, ClusterError> {
         let namespace = project.namespace();
         let name = namespace.as_str();
@@ -146,7 +152,10 @@ impl Cluster {
         if is_leaving || project_of(&found.metadata).as_ref() != Some(project) {
             return Ok(Removal::Settled);
         }
-        let is_used = self.has::<Deployment>(name).await?
+        let is_old = time(found.metadata.creation_timestamp.as_ref())
+            .is_some_and(|made| made <= known && now.duration_since(made) >= YOUNG);
+        let is_used = !is_old
+            || self.has::<Deployment>(name).await?
             || self.has::<Pod>(name).await?
             || self.has::<PersistentVolumeClaim>(name).await?;
         if is_used {

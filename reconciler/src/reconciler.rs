@@ -6,6 +6,7 @@ use crate::window::{self, Named};
 use inkstone_cluster::{Cluster, ClusterError, NewSecret, Removal, SecretFacts};
 use inkstone_secrets::Keyring;
 use inkstone_spec::{Digest, ImageRegistry, Owner, ProjectRef, Region, ServiceName, StatePath};
+use inkstone_state::history::Walk;
 use inkstone_state::{Snapshot, StateError};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -121,7 +122,10 @@ impl Reconciler {
         let cluster = &self.parts.cluster;
         let Some(desired) = desired::desired(now, &self.parts.region, project)? else {
             (self.parts.report)(project, BTreeMap::new());
-            return match cluster.remove_empty_namespace(project).await? {
+            let head = Walk::from(now)?.next().transpose()?;
+            let known = head.map_or(Timestamp::UNIX_EPOCH, |commit| commit.time);
+            let removal = cluster.remove_empty_namespace(project, known, Timestamp::now()).await?;
+            return match removal {
                 Removal::InUse => Err(Failed::InUse),
                 Removal::Begun => {
                     tracing::info!(%project, "removed its namespace: git and cluster are empty of it");
