@@ -183,7 +183,8 @@ impl<K, F> Rows<K, F> {
     }
 }
 
-/// Everything that is known.
+/// Everything that is known. Nobody holds two of its locks at a time, nor one of them twice: whoever waits to
+/// write would be waited for.
 #[derive(Default)]
 pub(crate) struct Index {
     pub(crate) applications: Table<ServiceRef, ApplicationFacts>,
@@ -216,9 +217,8 @@ impl Index {
             .filter_map(|pod| Some((pod.clone(), self.ports_of(service, pod)?)))
             .collect();
         let namespace = service.project_ref().namespace().to_string();
-        let events = self.events.read();
-        let events = events.known.get(&namespace).into_iter().flat_map(BTreeMap::values);
-        let mut events: Vec<EventFacts> = events.filter(|it| about(it)).cloned().collect();
+        let mut events: Vec<EventFacts> = self.events.of(&namespace).into_values().collect();
+        events.retain(about);
         events.sort_unstable_by_key(|event| std::cmp::Reverse(event.last));
         events.truncate(MAX_SHOWN_EVENTS);
         Observed {
@@ -251,8 +251,13 @@ impl Index {
 
     /// Forgets the ports of pods that are gone.
     pub(crate) fn forget_ports(&self) {
-        let mut ports = self.ports.write().unwrap_or_else(PoisonError::into_inner);
-        ports.retain(|(service, pod), _| self.pods.has(service, pod));
+        let known: Vec<_> = {
+            let ports = self.ports.read().unwrap_or_else(PoisonError::into_inner);
+            ports.keys().cloned().collect()
+        };
+        for key in known.into_iter().filter(|(service, pod)| !self.pods.has(service, pod)) {
+            self.ports.write().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        }
     }
 
     /// Takes what the reconciler says of a project in the place of what it said before.
@@ -362,5 +367,31 @@ mod tests {
         let seen = index.observed(&service("site")).events;
         assert_eq!(seen.len(), MAX_SHOWN_EVENTS);
         assert_eq!(seen[0].last.unwrap().as_second(), 599);
+    }
+
+    #[test]
+    fn who_reads_and_who_writes_never_wait_for_each_other_for_ever() {
+        let index = std::sync::Arc::new(Index::default());
+        let (done, ended) = std::sync::mpsc::channel();
+        for writes in [true, false, false] {
+            let (index, done) = (std::sync::Arc::clone(&index), done.clone());
+            std::thread::spawn(move || {
+                for second in 0..5_000 {
+                    if writes {
+                        let key = "dp-main-shop".to_owned();
+                        index.events.put(key, "one".to_owned(), event("site-1", second));
+                        index.pods.put(service("site"), "site-1".to_owned(), PodFacts::default());
+                        index.listens(&service("site"), "site-1".to_owned(), Listening::default());
+                        index.forget_ports();
+                    } else {
+                        index.observed(&service("site"));
+                    }
+                }
+                done.send(()).unwrap();
+            });
+        }
+        for _ in 0..3 {
+            ended.recv_timeout(std::time::Duration::from_mins(1)).expect("somebody waits for ever");
+        }
     }
 }

@@ -23,6 +23,7 @@ fn the_api_server_and_pod_security_take_every_golden_manifest() {
     let cases = cases();
     assert!(cases.len() > 20, "{cases:?}");
     kubectl(&["create", "namespace", NAMESPACE]);
+    make_runtime_class("gvisor");
     for (case, manifests) in cases {
         let read = ["create", "--dry-run=client", "-o", "json", "--recursive", "-f"];
         let shown = kubectl(&[&read[..], &[manifests.to_str().unwrap()]].concat());
@@ -41,6 +42,19 @@ fn the_api_server_and_pod_security_take_every_golden_manifest() {
         }
         try_out(&case, &json!({"apiVersion": "v1", "kind": "List", "items": tried}));
     }
+}
+
+/// Makes the runtime class that the sandboxed cases name: a pod of one that is not there is refused.
+fn make_runtime_class(name: &str) {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    let class = json!({
+        "apiVersion": "node.k8s.io/v1",
+        "kind": "RuntimeClass",
+        "metadata": {"name": name},
+        "handler": "runc",
+    });
+    write!(file, "{class}").unwrap();
+    kubectl(&["apply", "-f", file.path().to_str().unwrap()]);
 }
 
 /// Has the namespace enforce what a project's namespace does.
