@@ -2,7 +2,6 @@
 //! is the test runner's own verdict.
 
 use std::collections::BTreeMap;
-use std::env;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -10,7 +9,7 @@ use anyhow::Result;
 
 use crate::build::Profile;
 use crate::workspace::Workspace;
-use crate::{cluster, setup, static_server, step, tools};
+use crate::{setup, static_server, step, tools};
 
 /// The test targets that compare with committed files, and rewrite them under `INKSTONE_ACCEPT`.
 const GOLDEN: &[&str] = &["intents", "suite"];
@@ -22,24 +21,10 @@ pub(crate) fn full(workspace: &Workspace) -> Result<()> {
     clippy(workspace)?;
     dependencies(workspace)?;
     step::run("doc tests", workspace.cargo("test").args(["--workspace", "--doc"]))?;
-    // One run finds everything that fails: the next may be far away.
-    let on_a_cluster = on_a_cluster(workspace);
     let mut tests = workspace.cargo("test");
+    // One run finds everything that fails: the next may be far away.
     tests.args(["--workspace", "--tests", "--no-fail-fast"]).envs(&judges);
-    step::run_last("tests", &mut tests)?;
-    on_a_cluster
-}
-
-/// The tests that take a cluster, where this machine can have one. Continuous integration has to.
-fn on_a_cluster(workspace: &Workspace) -> Result<()> {
-    match cluster::possible() {
-        Ok(()) => step::timed("tests on a cluster", || cluster::test(workspace)),
-        Err(lacks) if env::var_os("CI").is_some() => Err(lacks),
-        Err(lacks) => {
-            step::say(&format!("✗ THE TESTS ON A CLUSTER WERE NOT RUN: {lacks}"));
-            Ok(())
-        }
-    }
+    step::run_last("tests", &mut tests)
 }
 
 /// The inner loop: what finds most mistakes in under a minute once built.

@@ -56,7 +56,7 @@ pub(crate) fn up(workspace: &Workspace, isolated: bool) -> Result<()> {
 ///
 /// # Errors
 /// The message says what the machine or the caller lacks.
-pub(crate) fn possible() -> Result<()> {
+fn possible() -> Result<()> {
     let mut unshare = Command::new("unshare");
     unshare.args(["--net", "--mount", "--pid", "--fork", "--mount-proc"]);
     unshare.args(["mount", "--types", "tmpfs", "tmpfs", "/run"]);
