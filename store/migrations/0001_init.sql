@@ -46,7 +46,8 @@ CREATE TABLE idempotent_calls (
 CREATE UNIQUE INDEX idempotent_calls_number ON idempotent_calls (key_hash, number);
 CREATE INDEX idempotent_calls_age ON idempotent_calls (begun_at);
 
--- The queue and its history. seq is the order of arrival: it does not depend on a clock.
+-- The queue and its history. seq is the order of arrival: it does not depend on a clock. A deployment is of a commit
+-- of a branch, or of a ready image.
 CREATE TABLE deployments (
     id               TEXT   NOT NULL PRIMARY KEY,
     seq              BIGINT NOT NULL,
@@ -58,10 +59,11 @@ CREATE TABLE deployments (
     actor            TEXT   NOT NULL,
     tool             TEXT   NOT NULL,
     request_id       TEXT   NOT NULL,
-    source_host      TEXT   NOT NULL,
-    source_repo      TEXT   NOT NULL,
-    source_branch    TEXT   NOT NULL,
-    source_commit    TEXT   NOT NULL,
+    source_host      TEXT,
+    source_repo      TEXT,
+    source_branch    TEXT,
+    source_commit    TEXT,
+    source_image     TEXT,
     intent_hash      TEXT   NOT NULL,
     override_of      TEXT,
     status           TEXT   NOT NULL,

@@ -154,12 +154,9 @@ fn migrator() -> Migrator {
         let kind = MigrationType::Simple;
         Migration::new(version, description.into(), kind, sql.into_sql_str(), false)
     };
-    Migrator::with_migrations(vec![
-        step(
-            1,
-            "keys, tokens, calls, deployments, logs, history",
-            include_str!("../migrations/0001_init.sql"),
-        ),
-        step(2, "deployments of ready images", include_str!("../migrations/0002_images.sql")),
-    ])
+    Migrator::with_migrations(vec![step(
+        1,
+        "keys, tokens, calls, deployments, logs, history",
+        include_str!("../migrations/0001_init.sql"),
+    )])
 }

@@ -21,7 +21,7 @@ async fn a_database_of_a_newer_version_is_refused_and_left_alone() {
 
     let error = Store::open(&fixture.path()).await.unwrap_err();
 
-    assert!(matches!(error, StoreError::Newer { found: 999, known: 2 }), "{error}");
+    assert!(matches!(error, StoreError::Newer { found: 999, known: 1 }), "{error}");
     assert_eq!(error.code(), "store_newer");
     assert!(error.to_string().contains("schema 999"), "{error}");
     assert!(error.suggestion().contains("newer one"), "{}", error.suggestion());
