@@ -4,7 +4,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use inkstone_api::DEFAULT_CALLS_PER_SECOND;
 use inkstone_cluster::Access;
-use inkstone_spec::{Hostname, ImageRegistry, Invalid, KubernetesName, Region};
+use inkstone_spec::{Hostname, ImageRegistry, Invalid, KubernetesName, Port, Region};
 use inkstone_state::remote::{RemoteConfig, RemoteUrl};
 use serde::Deserialize;
 use std::fmt::{self, Display};
@@ -109,6 +109,8 @@ serve_options! {
     ingress_class: KubernetesName, "INKSTONE_INGRESS_CLASS", "CLASS";
     /// First start only: the ingress controller's namespace. [default: kube-system]
     ingress_namespace: KubernetesName, "INKSTONE_INGRESS_NAMESPACE", "NAMESPACE";
+    /// First start only: the port on which visitors reach services by plain http. [default: https, on 443]
+    ingress_http_port: Port, "INKSTONE_INGRESS_HTTP_PORT", "PORT";
     /// First start only: registries of ready images, host[:port][/path], with commas. [default: none]
     image_registries: Registries, "INKSTONE_IMAGE_REGISTRIES", "REGISTRIES";
     /// Log lines as JSON. [default: false]
@@ -192,6 +194,7 @@ pub(crate) struct ServeConfig {
     pub(crate) apps_domain: Hostname,
     pub(crate) ingress_class: KubernetesName,
     pub(crate) ingress_namespace: KubernetesName,
+    pub(crate) ingress_http_port: Option<Port>,
     pub(crate) log_json: bool,
 }
 
@@ -309,6 +312,7 @@ impl ServeOptions {
             ingress_namespace: all
                 .ingress_namespace
                 .map_or_else(|| DEFAULT_INGRESS_NAMESPACE.parse(), Ok)?,
+            ingress_http_port: all.ingress_http_port,
             log_json: all.log_json.unwrap_or(false),
         })
     }

@@ -128,6 +128,7 @@ async fn open(
         ingress: Ingress {
             class: config.ingress_class.clone(),
             namespace: config.ingress_namespace.clone(),
+            http_port: config.ingress_http_port,
         },
         registry: pulled_from(config.registry.as_ref(), public_url)?,
         image_registries: config.image_registries.clone(),

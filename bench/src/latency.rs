@@ -155,7 +155,8 @@ impl Bench {
         let start = Instant::now();
         let made = client.call("create_service", &json!({"name": NAME, "repo": NAME})).await?;
         let url = text(&made, "/url")?;
-        url.trim_start_matches("https://").clone_into(&mut this.visitor.host);
+        let host = url.split('/').nth(2).and_then(|host| host.split(':').next());
+        host.with_context(|| format!("{url} has no host"))?.clone_into(&mut this.visitor.host);
         this.until_served(start).await?;
         this.created.push(start.elapsed());
         Ok(this)

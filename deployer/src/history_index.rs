@@ -173,6 +173,7 @@ mod tests {
             ingress: Ingress {
                 class: "traefik".parse().unwrap(),
                 namespace: "kube-system".parse().unwrap(),
+                http_port: None,
             },
             registry: "registry.internal:5000".parse().unwrap(),
             image_registries: Vec::new(),

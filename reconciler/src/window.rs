@@ -80,6 +80,7 @@ mod tests {
                 ingress: Ingress {
                     class: "traefik".parse().unwrap(),
                     namespace: "kube-system".parse().unwrap(),
+                    http_port: None,
                 },
                 registry: "registry.internal:5000".parse().unwrap(),
                 recipients: vec![identity.recipient().clone()],

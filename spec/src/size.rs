@@ -58,6 +58,14 @@ macro_rules! bounded {
             }
         }
 
+        impl std::str::FromStr for $name {
+            type Err = Invalid;
+            fn from_str(value: &str) -> Result<Self, Invalid> {
+                let number = value.parse().ok().and_then(|number| Self::new(number).ok());
+                number.ok_or_else(|| Invalid::new($what, value, $allowed, $example))
+            }
+        }
+
         impl From<$name> for u64 {
             fn from(value: $name) -> u64 {
                 u64::from(value.0)
@@ -85,7 +93,7 @@ macro_rules! bounded {
 }
 
 bounded! {
-    /// The TCP port that a service listens on.
+    /// A TCP port.
     Port(u16), "port", 1..=65535u16, allowed: "a number from 1 to 65535", example: "3000"
 }
 bounded! {

@@ -247,6 +247,7 @@ fn state_repo(root: &Path, identities: &Identities) -> StateRepo {
         ingress: Ingress {
             class: "traefik".parse().unwrap(),
             namespace: "ingress".parse().unwrap(),
+            http_port: None,
         },
         registry: "registry.example.com".parse().unwrap(),
         image_registries: vec!["images.example.com/team".parse().unwrap()],

@@ -101,7 +101,8 @@ pub(crate) fn url(
     service: &Service,
 ) -> Result<String, Refusal> {
     let hosts = plan::hosts(snapshot, region, service)?;
-    Ok(hosts.first().map(|host| format!("https://{host}")).unwrap_or_default())
+    let url = hosts.first().zip(snapshot.cluster(region)?);
+    Ok(url.map(|(host, cluster)| cluster.spec.ingress.url(host)).unwrap_or_default())
 }
 
 /// A time of the store, for people and machines.

@@ -1,7 +1,7 @@
 //! `cluster.yaml`: what rendering needs to know of a cluster.
 
 use super::{ApiVersion, kind};
-use crate::{Digest, Hostname, ImageRegistry, KubernetesName, Recipient, Region};
+use crate::{Digest, Hostname, ImageRegistry, KubernetesName, Port, Recipient, Region};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -61,4 +61,38 @@ pub struct Ingress {
     pub class: KubernetesName,
     /// The namespace it runs in; traffic from there is let in.
     pub namespace: KubernetesName,
+    /// The port on which visitors reach it by plain http. Absent: they do by https, on port 443.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_port: Option<Port>,
+}
+
+impl Ingress {
+    /// Where visitors find what answers for `host`.
+    pub fn url(&self, host: &Hostname) -> String {
+        /// What nobody has to say.
+        const HTTP: u16 = 80;
+        match self.http_port.map(Port::get) {
+            None => format!("https://{host}"),
+            Some(HTTP) => format!("http://{host}"),
+            Some(port) => format!("http://{host}:{port}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_says_how_visitors_come_in() {
+        let url = |http_port: Option<u16>| {
+            let http_port = http_port.map(|port| Port::new(port.into()).unwrap());
+            let name = |name: &str| name.parse().unwrap();
+            let ingress = Ingress { class: name("traefik"), namespace: name("x"), http_port };
+            ingress.url(&"site.apps.example.com".parse().unwrap())
+        };
+        assert_eq!(url(None), "https://site.apps.example.com");
+        assert_eq!(url(Some(80)), "http://site.apps.example.com");
+        assert_eq!(url(Some(8080)), "http://site.apps.example.com:8080");
+    }
 }

@@ -34,6 +34,7 @@ pub(crate) fn serve(inside: &Inside) -> Component {
     command.arg("serve").arg("--data").arg(inside.home.data());
     command.arg("--bootstrap-key-file").arg(inside.home.key());
     command.args(["--listen", &local(SERVE).to_string(), "--apps-domain", "apps.localhost"]);
+    command.args(["--ingress-http-port", &INGRESS.to_string()]);
     command.arg("--public-url").arg(url());
     command.arg("--kubeconfig").arg(inside.home.kubeconfig_of(certificates::SERVER));
     command.args(["--reconcile", "false"]);
