@@ -13,6 +13,9 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 const MAX_EVENTS: usize = 500;
 /// The most events that are shown of one service.
 const MAX_SHOWN_EVENTS: usize = 20;
+/// The most pods that are kept of one service: those that a node has removed stay in the API until thousands have
+/// come together.
+const MAX_PODS: usize = 64;
 
 /// A kind of object that is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,7 +76,15 @@ pub(crate) trait Kept: Clone {
 impl Kept for ApplicationFacts {}
 impl Kept for DeploymentFacts {}
 impl Kept for ReplicaSetFacts {}
-impl Kept for PodFacts {}
+
+impl Kept for PodFacts {
+    const MOST: usize = MAX_PODS;
+
+    /// Those that were removed go before any that lives.
+    fn age(&self) -> Option<Timestamp> {
+        self.created.filter(|_| self.evicted.is_empty())
+    }
+}
 
 impl Kept for EventFacts {
     const MOST: usize = MAX_EVENTS;
@@ -166,6 +177,13 @@ impl<K: Hash + Eq, F: Kept> Table<K, F> {
         self.read().known.get(key).cloned().unwrap_or_default()
     }
 
+    /// Copies of those of one owner that `is_meant` says.
+    fn some_of(&self, key: &K, is_meant: impl Fn(&F) -> bool) -> Vec<F> {
+        let table = self.read();
+        let rows = table.known.get(key).into_iter().flat_map(BTreeMap::values);
+        rows.filter(|facts| is_meant(facts)).cloned().collect()
+    }
+
     fn read(&self) -> RwLockReadGuard<'_, Rows<K, F>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -217,8 +235,7 @@ impl Index {
             .filter_map(|pod| Some((pod.clone(), self.ports_of(service, pod)?)))
             .collect();
         let namespace = service.project_ref().namespace().to_string();
-        let mut events: Vec<EventFacts> = self.events.of(&namespace).into_values().collect();
-        events.retain(about);
+        let mut events = self.events.some_of(&namespace, about);
         events.sort_unstable_by_key(|event| std::cmp::Reverse(event.last));
         events.truncate(MAX_SHOWN_EVENTS);
         Observed {
@@ -278,9 +295,13 @@ impl Index {
         ]
     }
 
-    /// The first kind that is not seen now.
+    /// The kind that has not been seen for the longest time, if there is one.
     fn lost(&self) -> Option<(Kind, Seen)> {
-        self.seen().into_iter().find(|(_, seen)| *seen != Seen::Now)
+        let lost = self.seen().into_iter().filter(|(_, seen)| *seen != Seen::Now);
+        lost.min_by_key(|(_, seen)| match seen {
+            Seen::Lost { since, .. } => Some(*since),
+            Seen::Never | Seen::Now => None,
+        })
     }
 }
 
@@ -367,6 +388,40 @@ mod tests {
         let seen = index.observed(&service("site")).events;
         assert_eq!(seen.len(), MAX_SHOWN_EVENTS);
         assert_eq!(seen[0].last.unwrap().as_second(), 599);
+    }
+
+    #[test]
+    fn however_many_pods_were_removed_those_that_live_are_kept() {
+        let index = Index::default();
+        let pod = |second: i64, evicted: &str| PodFacts {
+            created: Timestamp::from_second(second).ok(),
+            evicted: evicted.to_owned(),
+            ..PodFacts::default()
+        };
+        index.pods.put(service("site"), "lives".to_owned(), pod(0, ""));
+        for second in 1..=i64::try_from(MAX_PODS).unwrap() + 100 {
+            index.pods.put(service("site"), format!("removed-{second}"), pod(second, "Evicted"));
+        }
+        let seen = index.observed(&service("site")).pods;
+        assert_eq!(seen.len(), MAX_PODS);
+        assert!(seen.contains_key("lives"));
+    }
+
+    #[test]
+    fn of_several_kinds_that_are_lost_the_one_that_was_lost_first_is_told() {
+        let index = Index::default();
+        let at = |second| Timestamp::from_second(second).unwrap();
+        index.applications.lost(at(60), "a hiccup".to_owned());
+        index.deployments.listed();
+        index.replica_sets.listed();
+        index.events.listed();
+        index.pods.lost(at(9), "forbidden".to_owned());
+        assert!(
+            matches!(index.lost(), Some((Kind::Pods, Seen::Lost { since, .. })) if since == at(9))
+        );
+        let never = Index::default();
+        never.applications.lost(at(60), "a hiccup".to_owned());
+        assert!(matches!(never.lost(), Some((_, Seen::Never))));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::Cluster;
 use crate::facts::MANAGED;
 use crate::objects::project_of;
-use crate::watch::{FIRST_PAUSE, LONGEST_PAUSE};
+use crate::watch::{FIRST_PAUSE, LONGEST_PAUSE, WATCH_SECONDS};
 use futures_util::StreamExt as _;
 use inkstone_spec::ProjectRef;
 use k8s_openapi::api::core::v1::Namespace;
@@ -48,7 +48,7 @@ impl Cluster {
             let mut pause = FIRST_PAUSE;
             loop {
                 let api = Api::<PartialObjectMeta<Namespace>>::all(client.clone());
-                let ours = watcher::Config::default().labels(MANAGED);
+                let ours = watcher::Config::default().timeout(WATCH_SECONDS).labels(MANAGED);
                 let mut stream = std::pin::pin!(watcher(api, ours));
                 while let Some(event) = stream.next().await {
                     match event {

@@ -29,10 +29,14 @@ pub struct Observed {
 impl Observed {
     /// The pods of what is applied now; those of older replica sets are on their way out.
     pub fn newest_pods(&self) -> impl Iterator<Item = (&str, &PodFacts)> {
+        let pods = self.pods.iter().filter(|(_, pod)| self.is_newest(pod));
+        pods.map(|(name, pod)| (name.as_str(), pod))
+    }
+
+    /// Whether a pod is one of these.
+    pub fn is_newest(&self, pod: &PodFacts) -> bool {
         let revision = self.deployment.as_ref().map(|it| it.revision.as_str()).unwrap_or_default();
-        self.pods.iter().filter_map(move |(name, pod)| {
-            let set = self.replica_sets.get(&pod.replica_set)?;
-            (set.revision == revision && !pod.leaving).then_some((name.as_str(), pod))
-        })
+        let set = self.replica_sets.get(&pod.replica_set);
+        set.is_some_and(|set| set.revision == revision) && !pod.leaving
     }
 }

@@ -5,11 +5,11 @@ use crate::Cluster;
 use crate::facts::{ContainerState, PodFacts};
 use crate::index::Index;
 use futures_util::future::join_all;
-use inkstone_spec::Namespace;
+use inkstone_spec::{Namespace, ServiceRef, WorkspaceName};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 /// How long a process has to open its port before anybody wonders.
@@ -18,6 +18,10 @@ const GRACE: SignedDuration = SignedDuration::from_secs(8);
 const INTERVAL: Duration = Duration::from_secs(1);
 /// When one is looked at again that may have opened a port in between.
 const AGAIN: SignedDuration = SignedDuration::from_secs(20);
+/// The same once the same was found twice.
+const SETTLED: SignedDuration = SignedDuration::from_secs(60);
+/// How many are looked at at the same time: each costs a connection to the cluster for every port that is tried.
+const MAX_LOOKS: usize = 4;
 /// When what was found is looked at once more before it is believed: the kubelet asks once a second and waits
 /// two for an answer, so a port that was opened just now has answered by then.
 const CONFIRMATION: SignedDuration = SignedDuration::from_secs(4);
@@ -52,7 +56,11 @@ impl Listening {
     /// Whether it is time to look again.
     fn is_old(&self, now: Timestamp) -> bool {
         let is_open = self.for_itself || !self.elsewhere.is_empty();
-        let keeps = if is_open && !self.confirmed { CONFIRMATION } else { AGAIN };
+        let keeps = match (self.confirmed, is_open) {
+            (true, _) => SETTLED,
+            (false, true) => CONFIRMATION,
+            (false, false) => AGAIN,
+        };
         now.duration_since(self.at) >= keeps
     }
 
@@ -68,21 +76,48 @@ impl Listening {
 /// Looks where the processes listen that do not answer, for as long as it is polled.
 pub(crate) async fn watch(index: &Index, cluster: &Cluster) {
     loop {
-        let now = Timestamp::now();
-        let silent = index.pods.find(|_, pod| is_silent(pod, now));
         index.forget_ports();
-        for (service, name, pod) in silent {
-            let restarts = pod.container.as_ref().map_or(0, |container| container.restarts);
+        let now = Timestamp::now();
+        let looks = in_turn(index.pods.find(|_, pod| is_silent(pod, now)), |service, name, pod| {
+            let seen = index.ports_of(service, name).filter(|seen| seen.restarts == pod.restarts());
+            seen.is_none_or(|seen| seen.is_old(now))
+        });
+        join_all(looks.into_iter().take(MAX_LOOKS).map(async |(service, name, pod)| {
+            let restarts = pod.restarts();
             let before = index.ports_of(&service, &name).filter(|seen| seen.restarts == restarts);
-            if before.as_ref().is_some_and(|before| !before.is_old(now)) {
-                continue;
-            }
             let seen = look(cluster, &service.project_ref().namespace(), &name, pod.port).await;
             let seen = Listening { restarts, at: Timestamp::now(), ..seen };
             index.listens(&service, name, seen.after(before.as_ref()));
-        }
+        }))
+        .await;
         tokio::time::sleep(INTERVAL).await;
     }
+}
+
+/// Those of the silent pods that it is time to look at: the newest of each service, and every workspace one before
+/// any has a second.
+fn in_turn(
+    silent: Vec<(ServiceRef, String, PodFacts)>,
+    is_due: impl Fn(&ServiceRef, &str, &PodFacts) -> bool,
+) -> Vec<(ServiceRef, String, PodFacts)> {
+    let mut newest: BTreeMap<ServiceRef, (String, PodFacts)> = BTreeMap::new();
+    for (service, name, pod) in silent {
+        let is_newer = newest.get(&service).is_none_or(|(_, other)| other.created < pod.created);
+        if is_newer {
+            newest.insert(service, (name, pod));
+        }
+    }
+    let mut taken: HashMap<WorkspaceName, usize> = HashMap::new();
+    let due = newest.into_iter().filter(|(service, (name, pod))| is_due(service, name, pod));
+    let mut turns: Vec<_> = due
+        .map(|(service, (name, pod))| {
+            let turn = taken.entry(service.workspace.clone()).or_default();
+            *turn += 1;
+            (*turn, (service, name, pod))
+        })
+        .collect();
+    turns.sort_by_key(|(turn, _)| *turn);
+    turns.into_iter().map(|(_, found)| found).collect()
 }
 
 /// Whether a process runs and its port does not answer.
@@ -150,7 +185,28 @@ mod tests {
         let other = seen(&[3000, 9090]).after(Some(&found));
         assert!(!other.confirmed);
         let again = seen(&[9090]).after(Some(&found));
-        assert!(again.confirmed && !again.is_old(at(4)));
+        assert!(again.confirmed && !again.is_old(at(59)) && again.is_old(at(60)));
+    }
+
+    #[test]
+    fn who_has_many_silent_pods_keeps_nobody_else_waiting() {
+        let pod = |second| PodFacts {
+            created: Timestamp::from_second(second).ok(),
+            ..PodFacts::default()
+        };
+        let of = |service: &str, name: &str, second| {
+            (service.parse::<ServiceRef>().unwrap(), name.to_owned(), pod(second))
+        };
+        let silent = vec![
+            of("busy/shop/a", "a-1", 1),
+            of("busy/shop/a", "a-2", 2),
+            of("busy/shop/b", "b-1", 1),
+            of("busy/shop/c", "c-1", 1),
+            of("small/shop/z", "z-1", 1),
+        ];
+        let turns = in_turn(silent, |_, name, _| name != "b-1");
+        let names: Vec<_> = turns.iter().map(|(_, name, _)| name.as_str()).collect();
+        assert_eq!(names, ["a-2", "z-1", "c-1"]);
     }
 
     #[test]

@@ -25,6 +25,9 @@ use std::time::Duration;
 const APPLICATIONS: &str = "inkstone.dev/service";
 /// Only what went wrong is read of the events.
 const WARNINGS: &str = "type=Warning";
+/// How long one request of a watch lasts before the next goes on where it was, in seconds. A connection that died
+/// silently is noticed a few seconds after that.
+pub(crate) const WATCH_SECONDS: u32 = 25;
 /// How long after a watch has failed the next one begins.
 pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The same after many have.
@@ -41,20 +44,18 @@ impl Observer {
     /// so nothing that happened meanwhile is missed.
     pub async fn watch(&self, cluster: &Cluster, argocd_namespace: &str) {
         let client = || cluster.client();
-        let managed = || watcher::Config::default().labels(MANAGED);
+        let some = || watcher::Config::default().timeout(WATCH_SECONDS);
+        let managed = || some().labels(MANAGED);
         let index = &self.index;
         let applications = || {
             let resource = application_resource();
             let api: Api<Application> = Api::namespaced_with(client(), argocd_namespace, &resource);
-            watcher(api, watcher::Config::default().labels(APPLICATIONS))
+            watcher(api, some().labels(APPLICATIONS))
         };
         let deployments = || watcher(Api::<Deployment>::all(client()), managed());
         let replica_sets = || watcher(Api::<ReplicaSet>::all(client()), managed());
         let pods = || watcher(Api::<Pod>::all(client()), managed());
-        let warnings = || {
-            let warnings = watcher::Config::default().fields(WARNINGS);
-            watcher(Api::<KubeEvent>::all(client()), warnings)
-        };
+        let warnings = || watcher(Api::<KubeEvent>::all(client()), some().fields(WARNINGS));
         tokio::join!(
             follow(Kind::Applications, applications, &index.applications, ApplicationFacts::of),
             follow(Kind::Deployments, deployments, &index.deployments, DeploymentFacts::of),

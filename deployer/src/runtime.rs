@@ -174,9 +174,8 @@ impl Deployer {
 
 /// Those of the newest release first, and those first that do not do well.
 fn in_order(observed: &Observed) -> Vec<(String, bool)> {
-    let newest: Vec<&str> = observed.newest_pods().map(|(name, _)| name).collect();
     let mut pods: Vec<_> = observed.pods.iter().collect();
-    pods.sort_by_key(|(name, pod)| (!newest.contains(&name.as_str()), pod.ready, pod.leaving));
+    pods.sort_by_key(|(_, pod)| (!observed.is_newest(pod), pod.ready, pod.leaving));
     // What ended and has not started again has written its lines before.
     let has_ended = |pod: &inkstone_cluster::PodFacts| {
         pod.container.as_ref().is_some_and(|container| {

@@ -1,7 +1,8 @@
 //! What a `Deployment` says of its rollout.
 
-use super::{count, service_of, text};
+use super::{count, service_of, text, time};
 use inkstone_spec::{DeploymentId, ServiceRef};
+use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
 
 /// The deployment that made the release which is applied.
@@ -28,8 +29,12 @@ pub struct DeploymentFacts {
     pub ready: u32,
     /// Why it cannot make pods; empty if it can.
     pub replica_failure: String,
+    /// Since when it cannot.
+    pub failing_since: Option<Timestamp>,
     /// Whether it has made no progress for too long.
     pub stalled: bool,
+    /// Whether all pods of its newest replica set were ready once.
+    pub completed: bool,
 }
 
 impl DeploymentFacts {
@@ -41,9 +46,8 @@ impl DeploymentFacts {
         let conditions = status.conditions.unwrap_or_default();
         let failure =
             conditions.iter().find(|it| it.type_ == "ReplicaFailure" && it.status == "True");
-        let stalled = conditions.iter().any(|it| {
-            it.type_ == "Progressing" && it.reason.as_deref() == Some("ProgressDeadlineExceeded")
-        });
+        let progress = conditions.iter().find(|it| it.type_ == "Progressing");
+        let progress = progress.and_then(|it| it.reason.as_deref());
         let facts = Self {
             deployment: annotation(DEPLOYMENT).and_then(|id| id.parse().ok()),
             revision: annotation(REVISION).cloned().unwrap_or_default(),
@@ -57,7 +61,9 @@ impl DeploymentFacts {
             updated: count(status.updated_replicas),
             ready: count(status.ready_replicas),
             replica_failure: failure.map(|it| text(it.message.as_ref())).unwrap_or_default(),
-            stalled,
+            failing_since: failure.and_then(|it| time(it.last_transition_time.as_ref())),
+            stalled: progress == Some("ProgressDeadlineExceeded"),
+            completed: progress == Some("NewReplicaSetAvailable"),
         };
         Some((service, facts))
     }

@@ -4,6 +4,9 @@ use super::{count, text};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event;
 
+/// How the namespaces of projects begin.
+const OURS: &str = "dp-";
+
 /// What is kept of an `Event`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventFacts {
@@ -37,6 +40,7 @@ impl EventFacts {
             count: count(series.and_then(|it| it.count).or(object.count)).max(1),
             last: series.and_then(|it| it.last_observed_time.as_ref()).map(|time| time.0).or(last),
         };
-        Some((about.namespace.clone()?, facts))
+        let namespace = about.namespace.clone().filter(|name| name.starts_with(OURS))?;
+        Some((namespace, facts))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{count, service_of, text, time};
 use inkstone_spec::ServiceRef;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1 as core;
 
 /// The container that runs the service.
@@ -19,6 +19,8 @@ pub struct PodFacts {
     pub leaving: bool,
     /// The port that its process should listen on.
     pub port: Option<u16>,
+    /// How long its process runs at least before a probe that it never answers has it ended.
+    pub spared: Option<SignedDuration>,
     /// Whether requests reach it.
     pub ready: bool,
     /// Why no node takes it; empty if one does.
@@ -70,8 +72,8 @@ pub struct Ended {
     pub exit_code: i32,
     /// The last lines that it wrote: untrusted text.
     pub last_lines: String,
-    /// When it ended.
-    pub at: Option<Timestamp>,
+    /// How long it ran.
+    pub ran: Option<SignedDuration>,
 }
 
 impl Default for ContainerState {
@@ -81,6 +83,11 @@ impl Default for ContainerState {
 }
 
 impl PodFacts {
+    /// How often its process was started again.
+    pub(crate) fn restarts(&self) -> u32 {
+        self.container.as_ref().map(|container| container.restarts).unwrap_or_default()
+    }
+
     pub(crate) fn of(object: &core::Pod) -> Option<(ServiceRef, Self)> {
         let service = service_of(&object.metadata)?;
         let meta = &object.metadata;
@@ -96,11 +103,12 @@ impl PodFacts {
             let said = [status.reason, status.message].into_iter().flatten();
             text(Some(&said.collect::<Vec<_>>().join(": ")))
         });
-        let spec = object.spec.iter().flat_map(|spec| &spec.containers);
-        let port = spec.filter(|it| it.name == CONTAINER).flat_map(|it| it.ports.iter().flatten());
-        let port = port.map(|port| port.container_port).next();
+        let mut spec = object.spec.iter().flat_map(|spec| &spec.containers);
+        let spec = spec.find(|it| it.name == CONTAINER);
+        let port = spec.and_then(|it| it.ports.iter().flatten().next());
         let facts = Self {
-            port: port.and_then(|port| u16::try_from(port).ok()),
+            port: port.and_then(|port| u16::try_from(port.container_port).ok()),
+            spared: spec.and_then(spared),
             replica_set: owner.map(|it| it.name.clone()).unwrap_or_default(),
             created: time(meta.creation_timestamp.as_ref()),
             leaving: meta.deletion_timestamp.is_some(),
@@ -111,6 +119,17 @@ impl PodFacts {
         };
         Some((service, facts))
     }
+}
+
+/// The least that the probes of a container leave its process. The values that are not there are Kubernetes'.
+fn spared(container: &core::Container) -> Option<SignedDuration> {
+    let probes = [&container.startup_probe, &container.liveness_probe];
+    let seconds = probes.into_iter().flatten().map(|probe| {
+        let failures = probe.failure_threshold.unwrap_or(3).saturating_sub(1);
+        let failing = probe.period_seconds.unwrap_or(10).saturating_mul(failures);
+        probe.initial_delay_seconds.unwrap_or_default().saturating_add(failing)
+    });
+    seconds.min().map(|seconds| SignedDuration::from_secs(seconds.into()))
 }
 
 fn container(status: &core::ContainerStatus) -> ContainerFacts {
@@ -136,10 +155,11 @@ fn container(status: &core::ContainerStatus) -> ContainerFacts {
 }
 
 fn ended(state: &core::ContainerStateTerminated) -> Ended {
+    let (from, to) = (time(state.started_at.as_ref()), time(state.finished_at.as_ref()));
     Ended {
         reason: text(state.reason.as_ref()),
         exit_code: state.exit_code,
         last_lines: text(state.message.as_ref()),
-        at: time(state.finished_at.as_ref()),
+        ran: from.zip(to).map(|(from, to)| to.duration_since(from)),
     }
 }

@@ -1,5 +1,6 @@
 //! How a service is doing: what follows from what the state repo wants and what the cluster shows. Pure.
 
+mod ended;
 mod pods;
 mod reason;
 
@@ -8,12 +9,17 @@ pub use reason::{Problem, Reason};
 use crate::facts::{ApplicationFacts, DeploymentFacts, PodFacts};
 use crate::observed::Observed;
 use inkstone_spec::{CommitId, DeploymentId};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// What `ArgoCD` calls a sync that is over and did not succeed.
 const FAILED_SYNCS: [&str; 2] = ["Failed", "Error"];
 /// What an API server says of an object that it will never take as it is.
 const FINAL_WORDS: [&str; 3] = ["is invalid", "is forbidden", "denied the request"];
+/// What it says of a namespace that is on its way out, and then is made anew.
+const PASSING_WORDS: &str = "being terminated";
+/// How long something may be amiss that others are about to mend: a Secret that is missing, pods before that still
+/// count in a quota.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
 
 /// What the state repo has a service be.
 pub struct Wanted<'a> {
@@ -118,7 +124,8 @@ fn not_synced(
         && operation.phase != "Succeeded"
     {
         let is_final = FAILED_SYNCS.contains(&operation.phase.as_str())
-            || FINAL_WORDS.iter().any(|words| operation.message.contains(words));
+            || FINAL_WORDS.iter().any(|words| operation.message.contains(words))
+                && !operation.message.contains(PASSING_WORDS);
         let problem = Problem::new(Reason::Sync, operation.message.clone());
         if is_final {
             return (Phase::Failed, Some(problem));
@@ -140,8 +147,15 @@ fn rollout(
     observed: &Observed,
     now: Timestamp,
 ) -> (Phase, Option<Problem>) {
+    if !deployment.current {
+        // What is said of pods is said of those before.
+        return (Phase::Deploying, None);
+    }
     if !deployment.replica_failure.is_empty() {
-        return (Phase::Failed, Some(reason::of_refused_pods(&deployment.replica_failure)));
+        let since = deployment.failing_since;
+        let is_final = since.is_none_or(|since| now.duration_since(since) >= PATIENCE);
+        let phase = if is_final { Phase::Failed } else { Phase::Deploying };
+        return (phase, Some(reason::of_refused_pods(&deployment.replica_failure)));
     }
     let found = observed
         .newest_pods()
@@ -159,12 +173,11 @@ fn rollout(
 }
 
 fn lines(observed: &Observed) -> Vec<PodLine> {
-    let newest: Vec<&str> = observed.newest_pods().map(|(name, _)| name).collect();
     let line = |(name, pod): (&String, &PodFacts)| PodLine {
         name: name.clone(),
         status: pods::status(pod),
-        restarts: pod.container.as_ref().map(|it| it.restarts).unwrap_or_default(),
-        newest: newest.contains(&name.as_str()),
+        restarts: pod.restarts(),
+        newest: observed.is_newest(pod),
     };
     observed.pods.iter().map(line).collect()
 }

@@ -1,32 +1,14 @@
 //! What is wrong with a pod.
 
-use super::{Problem, Reason, Wanted};
-use crate::facts::{ContainerFacts, ContainerState, Ended, EventFacts, PodFacts};
+use super::ended::Run;
+use super::{PATIENCE, Problem, Reason, Wanted};
+use crate::facts::{ContainerState, EventFacts, PodFacts};
 use crate::observed::Observed;
 use crate::ports::Listening;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-/// How long something may be missing that others are about to bring: a Secret, room on a node.
-const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
-/// How many of the last lines of a process are quoted.
-const MAX_QUOTED_LINES: usize = 12;
 /// How the event begins that says why an image could not be pulled.
 const FAILED_PULL: &str = "Failed to pull image";
-/// An exit code above this is a signal's.
-const SIGNALLED: i32 = 128;
-/// What programs say that want rights which they do not have.
-const ROOT_WORDS: [&str; 10] = [
-    "permission denied",
-    "operation not permitted",
-    "read-only file system",
-    "must be run as root",
-    "must be root",
-    "has to run as root",
-    "needs to run as root",
-    "root privileges",
-    "are you root",
-    "eacces",
-];
 
 /// Something that is wrong with a pod.
 pub(super) struct Found {
@@ -36,7 +18,7 @@ pub(super) struct Found {
 }
 
 impl Found {
-    fn new(is_final: bool, reason: Reason, message: impl Into<String>) -> Self {
+    pub(super) fn new(is_final: bool, reason: Reason, message: impl Into<String>) -> Self {
         Self { is_final, problem: Problem::new(reason, message) }
     }
 }
@@ -61,9 +43,16 @@ pub(super) fn problem(
     let container = pod.container.as_ref()?;
     let events: Vec<&EventFacts> =
         observed.events.iter().filter(|event| event.name == name).collect();
+    let run = Run {
+        port: wanted.port,
+        restarts: container.restarts,
+        spared: pod.spared,
+        has_worked: observed.deployment.as_ref().is_some_and(|it| it.completed),
+        events: &events,
+    };
     match &container.state {
         ContainerState::Waiting { reason, .. } if reason == "CrashLoopBackOff" => {
-            Some(ended(wanted, container, container.last_end.as_ref()?, &events, true))
+            Some(run.ended(container.last_end.as_ref()?, true))
         }
         ContainerState::Waiting { reason, .. }
             if reason == "CreateContainerConfigError"
@@ -75,9 +64,7 @@ pub(super) fn problem(
         ContainerState::Waiting { reason, message } => {
             waiting(reason, message, &events, has_waited)
         }
-        ContainerState::Ended(end) => {
-            Some(ended(wanted, container, end, &events, container.restarts > 0))
-        }
+        ContainerState::Ended(end) => Some(run.ended(end, container.restarts > 0)),
         ContainerState::Running { .. } => {
             let listening = observed.listening.get(name);
             let seen =
@@ -86,7 +73,7 @@ pub(super) fn problem(
                 return Some(found);
             }
             match &container.last_end {
-                Some(end) => Some(ended(wanted, container, end, &events, false)),
+                Some(end) => Some(run.ended(end, false)),
                 None => seen.map(|_| nothing_answers(wanted)),
             }
         }
@@ -125,7 +112,8 @@ fn waiting(reason: &str, message: &str, events: &[&EventFacts], has_waited: bool
             let why = events.iter().find(|event| event.message.starts_with(FAILED_PULL));
             let why = why.map_or(message, |event| &event.message);
             let message = format!("Its image cannot be pulled: {why}");
-            Some(Found::new(reason == "ImagePullBackOff", Reason::ImagePull, message))
+            let is_final = reason == "ImagePullBackOff" && has_waited;
+            Some(Found::new(is_final, Reason::ImagePull, message))
         }
         "CreateContainerConfigError" if message.contains("not found") => {
             let message = format!("It waits for its environment: {message}");
@@ -138,63 +126,6 @@ fn waiting(reason: &str, message: &str, events: &[&EventFacts], has_waited: bool
             Some(Found::new(true, Reason::CannotStart, format!("It cannot be started: {message}")))
         }
         _ => None,
-    }
-}
-
-/// Why a process ended.
-fn ended(
-    wanted: &Wanted<'_>,
-    container: &ContainerFacts,
-    end: &Ended,
-    events: &[&EventFacts],
-    is_final: bool,
-) -> Found {
-    let times = match container.restarts {
-        0 | 1 => "once so far".to_owned(),
-        more => format!("{more} times so far"),
-    };
-    if end.reason == "OOMKilled" {
-        let message = format!("Its process used more memory than it may and was killed, {times}.");
-        return Found::new(true, Reason::OutOfMemory, message);
-    }
-    if matches!(end.reason.as_str(), "StartError" | "ContainerCannotRun") {
-        let message = format!("It cannot be started: {}", end.last_lines);
-        return Found::new(true, Reason::CannotStart, message);
-    }
-    // The kubelet ends what does not answer, and that looks like a crash.
-    let unanswered = events.iter().find(|event| event.reason == "Unhealthy");
-    if let Some(event) = unanswered.filter(|_| end.exit_code > SIGNALLED) {
-        let message = format!(
-            "Nothing answers on port {}, so its process was ended, {times}: {}.{}",
-            wanted.port,
-            event.message,
-            quoted(&end.last_lines)
-        );
-        return Found::new(is_final, Reason::Probe, message);
-    }
-    let how = match end.exit_code {
-        0 => "Its process ends by itself, without an error (exit code 0)".to_owned(),
-        code if code > SIGNALLED => {
-            format!("Its process was ended by signal {} (exit code {code})", code - SIGNALLED)
-        }
-        code => format!("Its process ends with exit code {code}"),
-    };
-    let said = end.last_lines.to_lowercase();
-    let reason = if ROOT_WORDS.iter().any(|words| said.contains(words)) {
-        Reason::NeedsRoot
-    } else {
-        Reason::CrashLoop
-    };
-    Found::new(is_final, reason, format!("{how}, {times}.{}", quoted(&end.last_lines)))
-}
-
-/// The last lines of a process, to be read below a message.
-fn quoted(lines: &str) -> String {
-    let lines: Vec<&str> = lines.lines().filter(|line| !line.trim().is_empty()).collect();
-    let start = lines.len().saturating_sub(MAX_QUOTED_LINES);
-    match lines.get(start..) {
-        Some(last) if !last.is_empty() => format!(" Its last lines:\n{}", last.join("\n")),
-        _ => " It wrote nothing.".to_owned(),
     }
 }
 

@@ -99,9 +99,9 @@ impl Case {
         self.standing_after(1).phase
     }
 
-    /// The phase, the code, and what was said.
+    /// The phase, the code, and what was said, once nobody is about to mend it any more.
     fn problem(&self) -> (Phase, Reason, String) {
-        let standing = self.standing_after(1);
+        let standing = self.standing_after(60);
         let problem = standing.problem.expect("there is a problem");
         (standing.phase, problem.reason, problem.message)
     }
@@ -145,6 +145,16 @@ fn nothing_is_active_while_a_pod_is_missing_or_an_old_one_is_left() {
 }
 
 #[test]
+fn what_is_said_of_the_pods_before_is_said_of_nothing_that_is_applied_now() {
+    let mut case = Case::crashing(Ended { exit_code: 1, ..Ended::default() });
+    case.rollout().current = false;
+    case.rollout().stalled = true;
+    case.rollout().replica_failure = "exceeded quota".to_owned();
+    let standing = case.standing_after(60);
+    assert_eq!((standing.phase, standing.problem), (Phase::Deploying, None));
+}
+
+#[test]
 fn a_stopped_service_is_active_without_pods() {
     let mut case = Case::healthy();
     case.replicas = 0;
@@ -174,6 +184,8 @@ fn a_sync_that_cannot_succeed_has_failed_and_one_that_is_tried_again_has_not() {
     assert_eq!(again.phase, Phase::Syncing);
     assert_eq!(again.problem.unwrap().reason, Reason::Sync);
     assert_eq!(sync("Running", "waiting for healthy state", 'a').problem, None);
+    let leaving = "configmaps \"x\" is forbidden: namespace dp-main-shop is being terminated";
+    assert_eq!(sync("Running", leaving, 'a').phase, Phase::Syncing);
     // What an earlier commit failed with says nothing of this one.
     assert_eq!(sync("Failed", refused, 'b').phase, Phase::Syncing);
 }
@@ -185,7 +197,7 @@ fn each_way_to_fail_has_its_code_and_says_what_was_seen() {
         reason: reason.to_owned(),
         exit_code,
         last_lines: lines.clone(),
-        at: None,
+        ran: None,
     };
     let denied = Ended { last_lines: "bind: Permission denied".to_owned(), ..exit(1, "Error") };
     let demanding =
@@ -258,13 +270,68 @@ fn a_process_that_nothing_answers_from_is_not_said_to_have_crashed() {
     assert!(message.contains("port 3000") && message.contains("refused"), "{message}");
 }
 
+/// A process that ended so after these seconds, where a probe of its port had failed.
+fn unanswered(exit_code: i32, ran: i64, restarts: u32, state: ContainerState) -> Case {
+    let seconds = jiff::SignedDuration::from_secs;
+    let ran = Some(seconds(ran));
+    let end = Ended { reason: "Error".to_owned(), exit_code, ran, ..Ended::default() };
+    let mut case = Case::with(state, restarts, Some(end));
+    case.observed.pods.get_mut("site-new-x").unwrap().spared = Some(seconds(119));
+    case.observed.events.push(EventFacts {
+        kind: "Pod".to_owned(),
+        name: "site-new-x".to_owned(),
+        reason: "Unhealthy".to_owned(),
+        message: "Startup probe failed: connection refused".to_owned(),
+        ..EventFacts::default()
+    });
+    case
+}
+
+#[test]
+fn a_process_that_ended_before_a_probe_could_have_had_it_done_ended_otherwise() {
+    let waits = || ContainerState::Waiting {
+        reason: "CrashLoopBackOff".to_owned(),
+        message: "back-off 10s".to_owned(),
+    };
+    for (exit_code, ran, reason) in [
+        (137, 2, Reason::OutOfMemory),
+        (137, 150, Reason::Probe),
+        (143, 120, Reason::Probe),
+        (0, 2, Reason::CrashLoop),
+        (0, 120, Reason::Probe),
+        (1, 120, Reason::CrashLoop),
+    ] {
+        let (phase, found, message) = unanswered(exit_code, ran, 2, waits()).problem();
+        assert_eq!((phase, found), (Phase::Failed, reason), "{exit_code} after {ran} s: {message}");
+    }
+}
+
+#[test]
+fn who_never_answered_in_all_its_time_has_failed_and_who_did_before_is_given_more() {
+    let runs_again = || ContainerState::Running { since: Some(NOW) };
+    let mut case = unanswered(137, 155, 1, runs_again());
+    let (phase, reason, _) = case.problem();
+    assert_eq!((phase, reason), (Phase::Failed, Reason::Probe));
+    case.rollout().completed = true;
+    let (phase, reason, _) = case.problem();
+    assert_eq!((phase, reason), (Phase::Deploying, Reason::Probe));
+}
+
 #[test]
 fn what_others_are_about_to_bring_is_waited_for() {
     let secret = Case::waiting("CreateContainerConfigError", "secret \"site-env-1\" not found");
     let mut full = Case::waiting("", "");
     let pod = full.observed.pods.get_mut("site-new-x").unwrap();
     (pod.container, pod.unschedulable) = (None, "0/1 nodes: Insufficient cpu".to_owned());
-    for (case, reason) in [(secret, Reason::SecretMissing), (full, Reason::Unschedulable)] {
+    let mut no_room = Case::with(ContainerState::default(), 0, None);
+    no_room.rollout().replica_failure = "exceeded quota: quota".to_owned();
+    no_room.rollout().failing_since = Some(NOW);
+    for (case, reason) in [
+        (secret, Reason::SecretMissing),
+        (full, Reason::Unschedulable),
+        (Case::waiting("ImagePullBackOff", "Back-off pulling"), Reason::ImagePull),
+        (no_room, Reason::Quota),
+    ] {
         let early = case.standing_after(5);
         assert_eq!((early.phase, early.problem.unwrap().reason), (Phase::Deploying, reason));
         let late = case.standing_after(60);
