@@ -12,10 +12,10 @@ use inkstone_cluster::{Access, Cluster};
 use inkstone_reconciler::plan::Action;
 use inkstone_reconciler::{Parts, PullCredentials, Reconciler, Reporter};
 use inkstone_secrets::{Keyring, PullKey};
-use inkstone_spec::ProjectRef;
-use inkstone_state::Snapshot;
+use inkstone_spec::{CommitId, ProjectRef};
 use inkstone_state::remote::{Mirror, RemoteConfig, RemoteUrl};
-use server::Server;
+use inkstone_state::{Snapshot, StateError};
+use server::{Server, Told};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -36,12 +36,13 @@ pub(crate) async fn reconcile(args: ReconcileArgs) -> anyhow::Result<Verdict> {
         (Some(url), Some(file)) => Some(Arc::new(Server::new(url, &secret(file)?)?)),
         _ => None,
     };
+    let (keyring, pull) = (Keyring::open(&args.identity)?, pull(&args)?);
     let access: Access = args.kubeconfig.parse()?;
     let reconciler = Reconciler::new(Parts {
         cluster: Cluster::connect(&access).await?,
         region: args.region.clone(),
-        keyring: Keyring::open(&args.identity)?,
-        pull: pull(&args)?,
+        keyring,
+        pull,
         report: report(server.clone()),
     });
     if args.plan {
@@ -66,45 +67,60 @@ async fn follow(
     // What was fetched by an earlier process is good to begin with.
     let mut last = mirror.live().ok();
     moved.send_replace(last.clone());
+    let mut told = Told::Nothing;
     loop {
-        let fetched = fetch(mirror).await;
-        let pause = match fetched {
-            Ok(live) => {
-                if last.as_ref().and_then(Snapshot::commit) != live.commit() {
-                    tracing::info!(
-                        commit = live.commit().map(tracing::field::display),
-                        "live moved"
-                    );
-                    moved.send_replace(Some(live.clone()));
-                }
-                let seen = live.commit().cloned();
-                last = Some(live);
-                match server {
-                    None => INTERVAL,
-                    Some(server) => match server.moved_from(seen.as_ref()).await {
-                        Ok(()) => Duration::ZERO,
-                        Err(error) => {
-                            tracing::warn!(
-                                error = format!("{error:#}"),
-                                "the server does not tell of pushes"
-                            );
-                            AGAIN
-                        }
-                    },
-                }
-            }
+        let live = match with(mirror, Mirror::fetch).await {
+            Ok(live) => live,
             Err(error) => {
-                tracing::warn!(error = format!("{error:#}"), "the state repo could not be fetched");
-                AGAIN
+                let error = format!("{error:#}");
+                tracing::warn!(error, "the state repo could not be fetched");
+                tokio::time::sleep(AGAIN).await;
+                continue;
             }
         };
-        tokio::time::sleep(pause).await;
+        let is_news = last.as_ref().and_then(Snapshot::commit) != live.commit();
+        if is_news {
+            tracing::info!(commit = live.commit().map(tracing::field::display), "live moved");
+            moved.send_replace(Some(live.clone()));
+            // Only now: nobody has to wait for it.
+            if let Err(error) = with(mirror, Mirror::fold).await {
+                let error = format!("{error:#}");
+                tracing::warn!(error, "the copy of the state repo stays in many packs");
+            }
+        }
+        last = Some(live);
+        if told == Told::Moved && !is_news {
+            // What the server knows of is not where the state repo is fetched from.
+            tokio::time::sleep(AGAIN).await;
+        }
+        told = wait(server, last.as_ref().and_then(Snapshot::commit)).await;
     }
 }
 
-async fn fetch(mirror: &Arc<Mirror>) -> anyhow::Result<Snapshot> {
+/// Waits for the server's word that `live` is not `seen` any more, or for a while.
+async fn wait(server: Option<&Server>, seen: Option<&CommitId>) -> Told {
+    let Some(server) = server else {
+        tokio::time::sleep(INTERVAL).await;
+        return Told::Nothing;
+    };
+    match server.moved_from(seen).await {
+        Ok(told) => told,
+        Err(error) => {
+            let error = format!("{error:#}");
+            tracing::warn!(error, "the server does not tell of pushes");
+            tokio::time::sleep(AGAIN).await;
+            Told::Nothing
+        }
+    }
+}
+
+/// Does something with the copy that takes its time.
+async fn with<T: Send + 'static>(
+    mirror: &Arc<Mirror>,
+    work: fn(&Mirror) -> Result<T, StateError>,
+) -> anyhow::Result<T> {
     let mirror = Arc::clone(mirror);
-    Ok(tokio::task::spawn_blocking(move || mirror.fetch()).await??)
+    Ok(tokio::task::spawn_blocking(move || work(&mirror)).await??)
 }
 
 async fn plan(
@@ -112,7 +128,7 @@ async fn plan(
     mirror: &Arc<Mirror>,
     as_json: bool,
 ) -> anyhow::Result<Verdict> {
-    let live = fetch(mirror).await?;
+    let live = with(mirror, Mirror::fetch).await?;
     let actions = reconciler.plan(&live).await?;
     if as_json {
         let rows = actions.iter().map(|(project, action)| {

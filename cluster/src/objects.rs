@@ -11,10 +11,12 @@ use k8s_openapi::api::core::v1::{Namespace as KubeNamespace, PersistentVolumeCla
 use kube::api::{
     DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions,
 };
+use kube::core::PartialObjectMeta;
 use kube::{Api, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::time::Duration;
 
 /// Who owns the fields that are applied here.
 const FIELD_MANAGER: &str = "inkstone";
@@ -24,6 +26,8 @@ const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "inkstone");
 const CONTENT: &str = "inkstone.dev/content";
 /// How long a namespace is left alone after it was made: clocks differ.
 const YOUNG: SignedDuration = SignedDuration::from_secs(20);
+/// How long one request may take.
+const REQUEST_TIME: Duration = Duration::from_secs(15);
 /// What the API server answers for something that is not there, was there first, may not be done.
 const NOT_FOUND: u16 = 404;
 const CONFLICT: u16 = 409;
@@ -52,6 +56,8 @@ pub struct SecretFacts {
     pub name: String,
     /// What its content was told apart by when it was put there.
     pub content: Option<String>,
+    /// When it was put there.
+    pub created: Option<Timestamp>,
 }
 
 /// What became of a namespace that no project needs.
@@ -71,6 +77,9 @@ pub enum ClusterError {
     /// The namespace, or what was named, is not there, or not yet ours to change.
     #[error("{0} is not there yet")]
     Absent(String),
+    /// Another one is there already, or it was changed meanwhile.
+    #[error("the cluster has another one: {0}")]
+    Conflict(String),
     /// The cluster does not let this identity do it.
     #[error("the cluster refuses it: {0}")]
     Forbidden(String),
@@ -83,17 +92,13 @@ impl Cluster {
     /// The Secrets of a namespace that are Inkstone's, without their values.
     pub async fn secrets(&self, namespace: &Namespace) -> Result<Vec<SecretFacts>, ClusterError> {
         let api: Api<Secret> = Api::namespaced(self.client(), namespace.as_str());
-        let found =
-            api.list_metadata(&ListParams::default().labels(MANAGED)).await.map_err(failed)?;
-        let facts = |meta: &dyn Fn(&str) -> Option<String>, name: String| SecretFacts {
-            content: meta(CONTENT),
-            name,
+        let found = in_time(api.list_metadata(&ListParams::default().labels(MANAGED))).await?;
+        let facts = |secret: &PartialObjectMeta<Secret>| SecretFacts {
+            name: secret.name_any(),
+            content: secret.annotations().get(CONTENT).cloned(),
+            created: time(secret.metadata.creation_timestamp.as_ref()),
         };
-        Ok(found
-            .items
-            .iter()
-            .map(|secret| facts(&|name| secret.annotations().get(name).cloned(), secret.name_any()))
-            .collect())
+        Ok(found.items.iter().map(facts).collect())
     }
 
     /// Puts a Secret where it should be. One whose name tells its content is left alone if it is there.
@@ -103,15 +108,14 @@ impl Cluster {
         let object = secret.object();
         if secret.content.is_some() {
             let apply = PatchParams::apply(FIELD_MANAGER).force();
-            api.patch(&secret.name, &apply, &Patch::Apply(&object)).await.map_err(failed)?;
+            in_time(api.patch(&secret.name, &apply, &Patch::Apply(&object))).await?;
             return Ok(());
         }
         let manager =
             PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-        match api.create(&manager, &object).await {
-            Ok(_) => Ok(()),
-            Err(kube::Error::Api(status)) if status.code == CONFLICT => Ok(()),
-            Err(error) => Err(failed(error)),
+        match in_time(api.create(&manager, &object)).await {
+            Ok(_) | Err(ClusterError::Conflict(_)) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 
@@ -122,14 +126,13 @@ impl Cluster {
         name: &str,
     ) -> Result<(), ClusterError> {
         let api: Api<Secret> = Api::namespaced(self.client(), namespace.as_str());
-        gone(api.delete(name, &DeleteParams::default()).await.map(|_| ()))
+        gone(in_time(api.delete(name, &DeleteParams::default())).await.map(drop))
     }
 
     /// The namespaces of projects.
     pub async fn project_namespaces(&self) -> Result<Vec<ProjectRef>, ClusterError> {
         let api: Api<KubeNamespace> = Api::all(self.client());
-        let found =
-            api.list_metadata(&ListParams::default().labels(MANAGED)).await.map_err(failed)?;
+        let found = in_time(api.list_metadata(&ListParams::default().labels(MANAGED))).await?;
         Ok(found.items.iter().filter_map(|it| project_of(&it.metadata)).collect())
     }
 
@@ -144,7 +147,7 @@ impl Cluster {
         let namespace = project.namespace();
         let name = namespace.as_str();
         let api: Api<KubeNamespace> = Api::all(self.client());
-        let found = match api.get_metadata(name).await {
+        let found = match in_time(api.get_metadata(name)).await {
             Ok(found) => found,
             Err(error) => return gone(Err(error)).map(|()| Removal::Settled),
         };
@@ -164,7 +167,7 @@ impl Cluster {
         // Not one that was made anew meanwhile.
         let same = Preconditions { uid: found.metadata.uid, resource_version: None };
         let params = DeleteParams { preconditions: Some(same), ..DeleteParams::default() };
-        gone(api.delete(name, &params).await.map(|_| ()))?;
+        gone(in_time(api.delete(name, &params)).await.map(drop))?;
         Ok(Removal::Begun)
     }
 
@@ -174,7 +177,7 @@ impl Cluster {
         K::DynamicType: Default,
     {
         let api: Api<K> = Api::namespaced(self.client(), namespace);
-        let one = api.list_metadata(&ListParams::default().limit(1)).await.map_err(failed)?;
+        let one = in_time(api.list_metadata(&ListParams::default().limit(1))).await?;
         Ok(!one.items.is_empty())
     }
 }
@@ -217,23 +220,35 @@ pub(crate) fn project_of(meta: &ObjectMeta) -> Option<ProjectRef> {
     (meta.name.as_deref() == Some(project.namespace().as_str())).then_some(project)
 }
 
-fn gone(result: Result<(), kube::Error>) -> Result<(), ClusterError> {
+/// Where it is gone already, or another was made in its place, there is nothing left to do.
+fn gone(result: Result<(), ClusterError>) -> Result<(), ClusterError> {
     match result {
-        Err(kube::Error::Api(status)) if status.code == NOT_FOUND || status.code == CONFLICT => {
-            Ok(())
+        Err(ClusterError::Absent(_) | ClusterError::Conflict(_)) => Ok(()),
+        result => result,
+    }
+}
+
+/// What a request brings, unless it takes too long.
+async fn in_time<T>(
+    request: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, ClusterError> {
+    match tokio::time::timeout(REQUEST_TIME, request).await {
+        Ok(answered) => answered.map_err(failed),
+        Err(_) => {
+            let seconds = REQUEST_TIME.as_secs();
+            Err(ClusterError::Failed(format!("it did not answer within {seconds} seconds")))
         }
-        result => result.map_err(failed),
     }
 }
 
 fn failed(error: kube::Error) -> ClusterError {
     match error {
-        kube::Error::Api(status) if status.code == NOT_FOUND => {
-            ClusterError::Absent(status.message)
-        }
-        kube::Error::Api(status) if status.code == FORBIDDEN => {
-            ClusterError::Forbidden(status.message)
-        }
+        kube::Error::Api(status) => match status.code {
+            NOT_FOUND => ClusterError::Absent(status.message),
+            CONFLICT => ClusterError::Conflict(status.message),
+            FORBIDDEN => ClusterError::Forbidden(status.message),
+            _ => ClusterError::Failed(status.to_string()),
+        },
         error => ClusterError::Failed(error.to_string()),
     }
 }

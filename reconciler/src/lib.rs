@@ -7,7 +7,9 @@
 //!
 //! Must not know: SQL, HTTP, who may ask for what. It never writes git.
 
+mod collect;
 pub mod desired;
+mod due;
 pub mod plan;
 mod reconciler;
 pub mod window;

@@ -4,11 +4,15 @@
 use crate::desired::Desired;
 use inkstone_cluster::SecretFacts;
 use inkstone_spec::Digest;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 use std::fmt;
 
 /// The Secret with which nodes pull the images of a project. The rendered pods name it.
 pub const PULL_SECRET: &str = "registry";
+
+/// How old a Secret is at least that is removed: clocks differ.
+const YOUNG: SignedDuration = SignedDuration::from_hours(1);
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,12 +46,17 @@ pub fn missing(desired: &Desired, pull: &Digest, found: &[SecretFacts]) -> Vec<A
     pull.chain(envs.cloned().map(Action::PutEnv)).collect()
 }
 
-/// What is there and neither wanted now nor named by anything in the revert window.
+/// What is there and neither wanted now nor named by anything in the revert window, as that was at `start`. What is
+/// younger may have been wanted since.
 pub fn unneeded(
     desired: Option<&Desired>,
     named: &BTreeSet<String>,
+    start: Timestamp,
     found: &[SecretFacts],
 ) -> Vec<Action> {
+    let is_old = |secret: &&SecretFacts| {
+        secret.created.is_some_and(|created| start.duration_since(created) >= YOUNG)
+    };
     let is_wanted = |name: &String| {
         name == PULL_SECRET
             || named.contains(name)
@@ -55,6 +64,7 @@ pub fn unneeded(
     };
     found
         .iter()
+        .filter(is_old)
         .map(|secret| &secret.name)
         .filter(|name| !is_wanted(name))
         .cloned()
@@ -90,12 +100,17 @@ mod tests {
     fn found(names: &[&str], pull: Option<&Digest>) -> Vec<SecretFacts> {
         let mut found: Vec<_> = names
             .iter()
-            .map(|name| SecretFacts { name: (*name).to_owned(), content: None })
+            .map(|name| SecretFacts {
+                name: (*name).to_owned(),
+                content: None,
+                created: Some(Timestamp::UNIX_EPOCH),
+            })
             .collect();
         if let Some(pull) = pull {
             found.push(SecretFacts {
                 name: PULL_SECRET.to_owned(),
                 content: Some(pull.to_string()),
+                created: Some(Timestamp::UNIX_EPOCH),
             });
         }
         found
@@ -128,9 +143,13 @@ mod tests {
         let named = BTreeSet::from(["a-env-old".to_owned()]);
         let found = found(&["a-env-1", "a-env-old", "a-env-ancient"], Some(&pull));
         let gone = || Action::Delete("a-env-ancient".to_owned());
-        assert_eq!(unneeded(Some(&wanted(&["a-env-1"])), &named, &found), [gone()]);
+        let start = Timestamp::UNIX_EPOCH + YOUNG;
+        assert_eq!(unneeded(Some(&wanted(&["a-env-1"])), &named, start, &found), [gone()]);
         // A project that is gone keeps what the window names, too.
         let now_too = Action::Delete("a-env-1".to_owned());
-        assert_eq!(unneeded(None, &named, &found), [now_too, gone()]);
+        assert_eq!(unneeded(None, &named, start, &found), [now_too, gone()]);
+        // Nor does what was put there while the window was looked through.
+        let early = start - SignedDuration::from_secs(1);
+        assert_eq!(unneeded(None, &named, early, &found), []);
     }
 }

@@ -1,9 +1,10 @@
 //! Doing it, project by project.
 
-use crate::desired::{self, Desired, SealedEnv};
+use crate::desired::{self, SealedEnv};
+use crate::due::Due;
 use crate::plan::{self, Action, PULL_SECRET};
-use crate::window::{self, Named};
-use inkstone_cluster::{Cluster, ClusterError, NewSecret, Removal, SecretFacts};
+use crate::window;
+use inkstone_cluster::{Cluster, ClusterError, NewSecret, Removal};
 use inkstone_secrets::Keyring;
 use inkstone_spec::{Digest, ImageRegistry, Owner, ProjectRef, Region, ServiceName, StatePath};
 use inkstone_state::history::Walk;
@@ -12,16 +13,11 @@ use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 use zeroize::Zeroizing;
 
-/// How long after something failed it is tried again.
-const AGAIN: Duration = Duration::from_millis(500);
-/// The same where it has failed often.
-const AGAIN_AT_MOST: Duration = Duration::from_secs(30);
 /// How often everything is looked at, whatever is known to have changed.
 const EVERYTHING: Duration = Duration::from_mins(5);
-/// How often is looked for what nobody needs any more.
-const COLLECT: Duration = Duration::from_hours(1);
 
 /// What nodes pull the images of a project with: the content of a Docker configuration file. It is a
 /// secret.
@@ -57,65 +53,71 @@ impl Reconciler {
     }
 
     /// Follows `live` for as long as it is polled. What fails is tried again, and holds up nothing else.
-    pub async fn run(&self, mut live: watch::Receiver<Option<Snapshot>>) {
+    pub async fn run(&self, live: watch::Receiver<Option<Snapshot>>) {
+        tokio::join!(self.collect_now_and_then(live.clone()), self.follow(live));
+    }
+
+    async fn follow(&self, mut live: watch::Receiver<Option<Snapshot>>) {
         let mut done: Option<Snapshot> = None;
-        let mut open: BTreeSet<ProjectRef> = BTreeSet::new();
-        let mut failures = 0;
+        let mut due = Due::default();
         let mut everything = tokio::time::interval(EVERYTHING);
-        let mut collect = tokio::time::interval_at(tokio::time::Instant::now() + COLLECT, COLLECT);
         let mut appeared = self.parts.cluster.new_namespaces();
         loop {
-            let pause = AGAIN.saturating_mul(1 << failures.min(10)).min(AGAIN_AT_MOST);
-            let mut is_collection = false;
+            let next = due.next();
+            let mut is_routine = false;
             tokio::select! {
-                changed = live.changed() => {
-                    if changed.is_err() { return }
-                    failures = 0;
-                }
-                _ = everything.tick() => done = None,
-                _ = collect.tick() => is_collection = true,
-                project = appeared.next() => { open.insert(project); failures = 0; }
-                () = tokio::time::sleep(pause), if !open.is_empty() => {}
+                biased;
+                changed = live.changed() => if changed.is_err() { return },
+                project = appeared.next() => due.changed(project, Instant::now()),
+                _ = everything.tick() => is_routine = true,
+                () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
             }
             let Some(now) = live.borrow_and_update().clone() else { continue };
-            match changed(&now, done.as_ref(), &self.parts.region) {
-                Ok(changed) => open.extend(changed),
+            let region = &self.parts.region;
+            let changed = changed(&now, done.as_ref(), region).and_then(|changed| {
+                let all = if is_routine { desired::projects(&now, region)? } else { Vec::new() };
+                Ok((changed, all))
+            });
+            match changed {
+                Ok((changed, all)) => {
+                    for project in changed {
+                        due.changed(project, Instant::now());
+                    }
+                    for project in all {
+                        due.routine(project, Instant::now());
+                    }
+                }
                 Err(error) => {
                     tracing::error!(%error, "the state repo cannot be read");
                     continue;
                 }
             }
             done = Some(now.clone());
-            if is_collection && let Err(error) = self.collect(&now).await {
-                tracing::warn!(%error, "what nobody needs any more could not be removed");
+            // One, and then a look at what is new: that does not wait for the others.
+            if let Some((project, failures)) = due.take(Instant::now())
+                && !self.reconcile(&now, &project).await
+            {
+                due.failed(project, failures, Instant::now());
             }
-            open = self.reconcile(&now, open).await;
-            failures = if open.is_empty() { 0 } else { failures + 1 };
         }
     }
 
-    /// Reconciles these projects; returns those that have to be tried again.
-    async fn reconcile(&self, now: &Snapshot, open: BTreeSet<ProjectRef>) -> BTreeSet<ProjectRef> {
-        let mut again = BTreeSet::new();
-        for project in open {
-            match self.project(now, &project).await {
-                Ok(()) => {}
-                // ArgoCD is about to make it.
-                Err(Failed::Cluster(ClusterError::Absent(what))) => {
-                    tracing::debug!(%project, what, "waits for its namespace");
-                    again.insert(project);
-                }
-                Err(error @ Failed::InUse) => {
-                    tracing::debug!(%project, %error, "its namespace stays");
-                    again.insert(project);
-                }
-                Err(error) => {
-                    tracing::warn!(%project, %error, "a project could not be reconciled");
-                    again.insert(project);
-                }
+    /// Reconciles a project; says whether that is done.
+    async fn reconcile(&self, now: &Snapshot, project: &ProjectRef) -> bool {
+        match self.project(now, project).await {
+            Ok(()) => return true,
+            // ArgoCD is about to make it.
+            Err(Failed::Cluster(ClusterError::Absent(what))) => {
+                tracing::debug!(%project, what, "waits for its namespace");
+            }
+            Err(error @ Failed::InUse) => {
+                tracing::debug!(%project, %error, "its namespace stays");
+            }
+            Err(error) => {
+                tracing::warn!(%project, %error, "a project could not be reconciled");
             }
         }
-        again
+        false
     }
 
     async fn project(&self, now: &Snapshot, project: &ProjectRef) -> Result<(), Failed> {
@@ -162,7 +164,8 @@ impl Reconciler {
 
     /// What would be done now, in words, by project; nothing is done.
     pub async fn plan(&self, now: &Snapshot) -> Result<Vec<(ProjectRef, Action)>, Failed> {
-        let named = window::named_secrets(now, Timestamp::now())?;
+        let (start, none) = (Timestamp::now(), BTreeSet::new());
+        let named = window::named_secrets(now, start)?;
         let mut actions = Vec::new();
         for project in self.all_projects(now).await? {
             let desired = desired::desired(now, &self.parts.region, &project)?;
@@ -175,34 +178,19 @@ impl Reconciler {
                 let pull = self.pull(now, &project)?;
                 here.extend(plan::missing(desired, &Digest::of(pull.as_bytes()), &found));
             }
-            here.extend(unneeded(&project, desired.as_ref(), &named, &found));
+            let named = named.get(&project).unwrap_or(&none);
+            here.extend(plan::unneeded(desired.as_ref(), named, start, &found));
             actions.extend(here.into_iter().map(|action| (project.clone(), action)));
         }
         Ok(actions)
     }
 
-    /// Removes what nobody needs any more.
-    async fn collect(&self, now: &Snapshot) -> Result<(), Failed> {
-        let snapshot = now.clone();
-        let named =
-            tokio::task::spawn_blocking(move || window::named_secrets(&snapshot, Timestamp::now()))
-                .await
-                .map_err(|error| Failed::Task(error.to_string()))??;
-        for project in self.all_projects(now).await? {
-            let desired = desired::desired(now, &self.parts.region, &project)?;
-            let namespace = project.namespace();
-            let found = match self.parts.cluster.secrets(&namespace).await {
-                Err(ClusterError::Absent(_) | ClusterError::Forbidden(_)) => continue,
-                found => found?,
-            };
-            for action in unneeded(&project, desired.as_ref(), &named, &found) {
-                if let Action::Delete(name) = &action {
-                    self.parts.cluster.delete_secret(&namespace, name).await?;
-                    tracing::info!(%project, %action, "collected");
-                }
-            }
-        }
-        Ok(())
+    pub(crate) fn cluster(&self) -> &Cluster {
+        &self.parts.cluster
+    }
+
+    pub(crate) fn region(&self) -> &Region {
+        &self.parts.region
     }
 
     fn pull(&self, now: &Snapshot, project: &ProjectRef) -> Result<Zeroizing<String>, Failed> {
@@ -212,7 +200,10 @@ impl Reconciler {
     }
 
     /// Those of the state repo, and those that the cluster still has a namespace of.
-    async fn all_projects(&self, now: &Snapshot) -> Result<BTreeSet<ProjectRef>, Failed> {
+    pub(crate) async fn all_projects(
+        &self,
+        now: &Snapshot,
+    ) -> Result<BTreeSet<ProjectRef>, Failed> {
         let mut all: BTreeSet<ProjectRef> =
             desired::projects(now, &self.parts.region)?.into_iter().collect();
         all.extend(self.parts.cluster.project_namespaces().await?);
@@ -255,17 +246,6 @@ pub enum Failed {
     /// A task of this process.
     #[error("a task ended early: {0}")]
     Task(String),
-}
-
-/// What is there in the namespace of `project` that nobody needs.
-fn unneeded(
-    project: &ProjectRef,
-    desired: Option<&Desired>,
-    named: &Named,
-    found: &[SecretFacts],
-) -> Vec<Action> {
-    let none = BTreeSet::new();
-    plan::unneeded(desired, named.get(project).unwrap_or(&none), found)
 }
 
 fn pull_secret(project: &ProjectRef, config: &str, digest: &Digest) -> NewSecret {

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, bail};
 use inkstone_spec::{CommitId, ProjectRef, ServiceName};
 use reqwest::{Client, Response, Url};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -11,6 +12,20 @@ use zeroize::Zeroizing;
 const MOVE_TIME: Duration = Duration::from_secs(40);
 /// How long it may take for a report.
 const REPORT_TIME: Duration = Duration::from_secs(10);
+
+/// What was told of `live`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// Nothing new.
+    Nothing,
+    /// It is not where it was.
+    Moved,
+}
+
+#[derive(Deserialize)]
+struct Live {
+    commit: CommitId,
+}
 
 /// A server that tells of pushes and takes reports.
 pub(super) struct Server {
@@ -36,13 +51,16 @@ impl Server {
     }
 
     /// Comes back when `live` is not `seen` any more, or after a while.
-    pub(super) async fn moved_from(&self, seen: Option<&CommitId>) -> anyhow::Result<()> {
+    pub(super) async fn moved_from(&self, seen: Option<&CommitId>) -> anyhow::Result<Told> {
         let mut url = self.live.clone();
         if let Some(seen) = seen {
             url.query_pairs_mut().append_pair("after", seen.as_str());
         }
         let request = self.client.get(url).bearer_auth(self.token.as_str()).timeout(MOVE_TIME);
-        good(&request.send().await?)
+        let answer = request.send().await?;
+        good(&answer)?;
+        let Live { commit } = serde_json::from_slice(&answer.bytes().await?)?;
+        Ok(if Some(&commit) == seen { Told::Nothing } else { Told::Moved })
     }
 
     /// Sends a report; one that is lost is sent again with the next look at the project.

@@ -1,6 +1,6 @@
 //! A copy of what is live, for whoever only reads it: fetched, never pushed.
 
-use super::process::{Bounds, Ending, local, remote, run};
+use super::process::{Bounds, Ended, Ending, local, remote, run};
 use super::secrets::Secrets;
 use super::{COPY, NEWS, RemoteConfig, said};
 use crate::found::init;
@@ -54,13 +54,12 @@ impl Mirror {
         command.args(["fetch", "--quiet", "--no-tags", "--no-auto-gc", "--no-recurse-submodules"]);
         // Where it was rewound, what acts on it has to follow: who rewrites history is the host's affair.
         command.args(["--", self.config.url.as_str(), &format!("+{LIVE}:{LIVE}")]);
-        self.well(run(command, bounds, &Ending::default()))?;
-        self.fold()?;
+        self.well("fetching what is live", run(command, bounds, &Ending::default()))?;
         self.live()
     }
 
-    /// Keeps the copy in few packs.
-    fn fold(&self) -> Result<(), StateError> {
+    /// Keeps the copy in few packs; good after a fetch that brought something.
+    pub fn fold(&self) -> Result<(), StateError> {
         let packs = self.git_dir.join("objects/pack");
         let files = fs::read_dir(&packs).map_err(StateError::io("reading", packs))?;
         let is_pack = |name: &std::ffi::OsStr| Path::new(name).extension() == Some("pack".as_ref());
@@ -69,16 +68,16 @@ impl Mirror {
             return Ok(());
         }
         let mut command = local(&self.git_dir);
-        command.args(["repack", "--quiet", "-a", "-d"]);
-        self.well(run(command, Bounds::time(FOLD_TIME), &Ending::default()))
+        command.args(["repack", "--quiet", "--geometric=2", "-d"]);
+        self.well("folding packs", run(command, Bounds::time(FOLD_TIME), &Ending::default()))
     }
 
-    fn well(&self, ended: Result<super::process::Ended, String>) -> Result<(), StateError> {
+    fn well(&self, what: &'static str, ended: Result<Ended, String>) -> Result<(), StateError> {
         let reason = match ended {
             Ok(ended) if ended.code == Some(0) => return Ok(()),
             Ok(ended) => said::why(&ended.stderr, &Secrets::of(self.config.credentials.as_deref())),
             Err(why) => why,
         };
-        Err(StateError::Git { what: "fetching what is live", reason })
+        Err(StateError::Git { what, reason })
     }
 }
