@@ -47,8 +47,18 @@ pub enum WebhookError {
         reason: String,
     },
     /// It was not heard.
-    #[error("{0} was not reached")]
-    Unreached(String),
+    #[error("{url} was not reached: {reason}")]
+    Unreached {
+        /// The URL.
+        url: String,
+        /// Why.
+        reason: String,
+    },
+    /// It is elsewhere.
+    #[error(
+        "{0} sends elsewhere, which is not followed: give the https URL, or have ArgoCD's API server speak plain http (server.insecure)"
+    )]
+    Redirected(String),
     /// It was refused.
     #[error(
         "{url} answered {status}: is it a webhook of ArgoCD's, and webhook.github.secret in argocd-secret the same as here?"
@@ -94,9 +104,13 @@ impl Webhook {
             .body(body)
             .send()
             .await
-            .map_err(|_| WebhookError::Unreached(self.url.clone()))?;
+            .map_err(|error| WebhookError::Unreached {
+                url: self.url.clone(),
+                reason: causes(&error.without_url()),
+            })?;
         match response.status() {
             status if status.is_success() => Ok(()),
+            status if status.is_redirection() => Err(WebhookError::Redirected(self.url.clone())),
             status => Err(WebhookError::Refused { url: self.url.clone(), status: status.as_u16() }),
         }
     }
@@ -132,6 +146,12 @@ impl Webhook {
             Err(_) => String::new(),
         }
     }
+}
+
+/// An error and everything behind it.
+fn causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 #[cfg(test)]

@@ -5,25 +5,28 @@
 //! shows, or it had its chances.
 
 use inkstone_cluster::{Push, Webhook};
-use inkstone_spec::StatePath;
+use inkstone_spec::{CommitId, StatePath};
 use inkstone_state::{Snapshot, StateError};
+use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// How long after the last time it is told again; each next time it is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(800);
-/// How often one move is told at most: within a minute.
+/// How often one file is told at most: within a minute, where nothing else moves.
 const MAX_TIMES: u32 = 7;
 
-/// Whether what a push brought shows in the cluster.
-pub(super) type Shows = dyn Fn(&Snapshot, &Push) -> bool + Send + Sync;
+/// Whether what a commit made of a file shows in the cluster.
+pub(super) type Shows = dyn Fn(&Snapshot, &StatePath) -> bool + Send + Sync;
 
 /// What was told and does not show yet.
-struct Told {
-    push: Push,
-    times: u32,
-    again: Instant,
+#[derive(Default)]
+struct Open {
+    /// Each file, and how often it was told.
+    files: BTreeMap<String, u32>,
+    /// Where `live` was before the first of them changed.
+    before: Option<CommitId>,
 }
 
 /// Tells one webhook of each move, for as long as it is polled. Moves that come meanwhile are told as one.
@@ -33,65 +36,107 @@ pub(super) async fn announce(
     shows: &Shows,
 ) {
     let mut last: Option<Snapshot> = None;
-    let mut open: Option<Told> = None;
+    let mut open = Open::default();
+    let mut again: Option<Instant> = None;
     loop {
-        let again = open.as_ref().map(|told| told.again);
         tokio::select! {
             changed = live.changed() => if changed.is_err() { return },
             () = tokio::time::sleep_until(again.unwrap_or_else(Instant::now)), if again.is_some() => {}
         }
         let Some(now) = live.borrow_and_update().clone() else { continue };
-        match push(last.as_ref(), &now) {
-            Ok(Some(push)) => open = Some(joined(open.take(), push)),
+        open.drop_what_shows(&now, shows);
+        match changed(last.as_ref(), &now) {
+            Ok(Some((before, files))) => open.add(before, files),
             Ok(None) => {}
             Err(error) => tracing::error!(%error, "the state repo cannot be read"),
         }
         last = Some(now.clone());
-        let Some(mut told) = open.take() else { continue };
-        if told.times > 0 && shows(&now, &told.push) {
+        let (Some(push), Some(times)) = (open.push(&now), open.fewest()) else {
+            again = None;
             continue;
-        }
-        match webhook.send(&told.push).await {
+        };
+        match webhook.send(&push).await {
             Ok(()) => {
-                tracing::debug!(url = webhook.url(), commit = %told.push.after, "told ArgoCD");
+                tracing::debug!(url = webhook.url(), commit = %push.after, "told ArgoCD");
             }
-            Err(error) if told.times == 0 => {
+            Err(error) if times == 0 => {
                 tracing::warn!(%error, "ArgoCD could not be told of a push; it is told again");
             }
             Err(error) => tracing::debug!(%error, "ArgoCD could not be told of a push"),
         }
-        told.again = Instant::now() + FIRST_PAUSE.saturating_mul(1 << told.times);
-        told.times += 1;
-        open = Some(told).filter(|told| told.times < MAX_TIMES);
+        again = Some(Instant::now() + FIRST_PAUSE.saturating_mul(1 << times));
+        open.told();
     }
 }
 
-/// A push, and what was told before it and does not show yet.
-fn joined(open: Option<Told>, push: Push) -> Told {
-    let (before, mut files) = match open {
-        Some(told) => (told.push.before, told.push.files),
-        None => (push.before, Vec::new()),
-    };
-    files.extend(push.files);
-    files.sort_unstable();
-    files.dedup();
-    Told { push: Push { before, files, ..push }, times: 0, again: Instant::now() }
+impl Open {
+    /// Forgets what was told and shows.
+    fn drop_what_shows(&mut self, now: &Snapshot, shows: &Shows) {
+        self.files.retain(|file, _| file.parse().is_ok_and(|path| !shows(now, &path)));
+    }
+
+    fn add(&mut self, before: CommitId, files: Vec<String>) {
+        if self.files.is_empty() {
+            self.before = Some(before);
+        }
+        self.files.extend(files.into_iter().map(|file| (file, 0)));
+    }
+
+    /// How often the newest of them was told.
+    fn fewest(&self) -> Option<u32> {
+        self.files.values().min().copied()
+    }
+
+    fn push(&self, now: &Snapshot) -> Option<Push> {
+        let (before, after) = (self.before.clone()?, now.commit()?.clone());
+        Some(Push { before, after, files: self.files.keys().cloned().collect() })
+    }
+
+    /// Counts that all of them were told, and gives up on those that had their chances.
+    fn told(&mut self) {
+        self.files.retain(|_, times| {
+            *times += 1;
+            *times < MAX_TIMES
+        });
+    }
 }
 
-/// What has changed since that `ArgoCD` applies; `None` where nothing has, or nothing was seen before.
-fn push(last: Option<&Snapshot>, now: &Snapshot) -> Result<Option<Push>, StateError> {
+/// Where `live` was, and what has changed since that `ArgoCD` applies; `None` where nothing has, or nothing was seen
+/// before.
+fn changed(
+    last: Option<&Snapshot>,
+    now: &Snapshot,
+) -> Result<Option<(CommitId, Vec<String>)>, StateError> {
     let Some(last) = last else { return Ok(None) };
-    let (Some(before), Some(after)) = (last.commit(), now.commit()) else { return Ok(None) };
-    if before == after {
+    let Some(before) = last.commit().filter(|before| now.commit() != Some(*before)) else {
         return Ok(None);
-    }
-    let (before, after) = (before.clone(), after.clone());
+    };
     let mut files = now.changed_since(last)?;
     files.retain(|file| is_applied(file));
-    Ok((!files.is_empty()).then_some(Push { before, after, files }))
+    Ok((!files.is_empty()).then(|| (before.clone(), files)))
 }
 
 /// Whether `ArgoCD` applies a file. The others say why it is as it is.
 fn is_applied(file: &str) -> bool {
     matches!(file.parse(), Ok(StatePath::ServiceManifest(..) | StatePath::ProjectManifest(..)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_show_is_told_a_few_times_whatever_else_changes() {
+        let before: CommitId = "a".repeat(40).parse().unwrap();
+        let mut open = Open::default();
+        open.add(before.clone(), vec!["first".to_owned()]);
+        for number in 0..MAX_TIMES {
+            assert!(open.files.contains_key("first"));
+            open.add(before.clone(), vec![format!("other-{number}")]);
+            assert_eq!(open.fewest(), Some(0), "what is new is told at once");
+            open.told();
+        }
+        assert!(!open.files.contains_key("first"));
+        assert_eq!(open.files.len(), usize::try_from(MAX_TIMES).unwrap() - 1);
+    }
 }

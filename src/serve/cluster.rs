@@ -90,26 +90,23 @@ impl Followers {
     }
 }
 
-/// Whether `ArgoCD` has looked at every service that a push changed the manifests of. Of projects it is
-/// not known.
+/// Whether `ArgoCD` has looked at what the state repo has now of a service. Of projects it is not known.
 fn shows(observer: Observer, region: Region) -> Box<Shows> {
-    Box::new(move |now, push| {
-        push.files.iter().filter_map(|file| file.parse().ok()).all(|path| {
-            let service = match path {
-                StatePath::ServiceManifest(of, service, _) if of == region => service,
-                StatePath::ProjectManifest(..) => return false,
-                _ => return true,
-            };
-            let seen = observer.observed(&service).application;
-            let is_there = now.intent(&service).is_ok_and(|found| found.is_some());
-            match seen.map(|application| application.revision) {
-                None => !is_there,
-                Some(None) => false,
-                Some(Some(at)) => {
-                    is_there && now.has_same_manifests(&region, &service, &at).unwrap_or(false)
-                }
+    Box::new(move |now, path| {
+        let service = match path {
+            StatePath::ServiceManifest(of, service, _) if *of == region => service,
+            StatePath::ProjectManifest(..) => return false,
+            _ => return true,
+        };
+        let seen = observer.observed(service).application;
+        let is_there = now.intent(service).is_ok_and(|found| found.is_some());
+        match seen.map(|application| application.revision) {
+            None => !is_there,
+            Some(None) => false,
+            Some(Some(at)) => {
+                is_there && now.has_same_manifests(&region, service, &at).unwrap_or(false)
             }
-        })
+        }
     })
 }
 
