@@ -87,3 +87,15 @@ fn try_out(case: &str, objects: &Value) {
     let said = text(&output.stderr);
     assert!(output.status.success() && said.is_empty(), "{case}: {said}");
 }
+
+#[test]
+fn the_api_server_and_pod_security_take_the_reconciler() {
+    let _turn = Turn::shared();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("argocd/reconciler.yaml");
+    let read = ["create", "--dry-run=client", "-o", "json", "-f", file.to_str().unwrap()];
+    let deployment: Value = serde_json::from_str(&kubectl(&read)).unwrap();
+    let mut pod = pod(&deployment);
+    pod["metadata"]["namespace"] = json!("inkstone");
+    let items = json!([deployment, pod]);
+    try_out("the reconciler", &json!({"apiVersion": "v1", "kind": "List", "items": items}));
+}

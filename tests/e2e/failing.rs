@@ -35,6 +35,18 @@ fn who_takes_too_much_memory_is_told_so() {
 }
 
 #[test]
+fn who_starts_processes_without_end_gets_no_more_than_a_pod_may_have() {
+    let mut world = World::new("multiplying");
+    let host = world.workload_with("app", &[("MODE", "many")], &json!({"memory": "1024Mi"}));
+    let many = wait_for("as many as there may be", || {
+        let Answer { status, body } = get_path(&host, "/").ok()?;
+        (status == 200).then(|| body.parse::<usize>().unwrap())
+    });
+    // The kubelet's limit, less its own and the one that waits.
+    assert!((900..1_024).contains(&many), "{many}");
+}
+
+#[test]
 fn who_listens_on_another_port_is_told_which_before_the_kubelet_gives_up() {
     let (error, told) = failed("elsewhere", &[("LISTEN", "8000")]);
     assert_eq!(error["code"], "wrong_port", "{told}");
@@ -53,7 +65,7 @@ fn who_listens_for_itself_alone_is_told_so() {
 }
 
 #[test]
-fn who_opens_no_port_is_told_while_there_is_still_time() {
+fn who_opens_no_port_is_told_while_there_is_still_time_and_has_failed_when_it_is_over() {
     let mut world = World::new("silent");
     world.workload("app", &[("MODE", "silent")]);
     let service = wait_for("a hint", || {
@@ -62,6 +74,11 @@ fn who_opens_no_port_is_told_while_there_is_still_time() {
     });
     assert_eq!(service["deployment"]["status"], "deploying", "{service}");
     assert!(service["runtime"]["message"].as_str().unwrap().contains("port 3000"), "{service}");
+
+    let (error, told) = wait_until_failed(&mut world);
+    assert_eq!(error["code"], "probe_failed", "{told}");
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["runtime"]["pods"][0]["restarts"], 1, "as soon as it was ended once: {told}");
 }
 
 #[test]

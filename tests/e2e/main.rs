@@ -15,6 +15,7 @@ mod boundaries;
 mod failing;
 mod harness;
 mod healing;
+mod losing;
 mod projects;
 mod rights;
 mod serving;

@@ -1,7 +1,10 @@
 //! What the reconciler and the server may do in the cluster, and what they may not. Both run in this cluster
 //! with no other rights than these.
 
-use crate::harness::{Outage, World, kubectl, object, reconcile_plan, text, try_kubectl, wait_for};
+use crate::harness::{
+    Outage, World, kubectl, object, reconcile_plan, reconcile_plan_of_a_pod, text, try_kubectl,
+    wait_for,
+};
 use serde_json::json;
 
 const RECONCILER: &str = "system:serviceaccount:inkstone:inkstone-reconciler";
@@ -139,6 +142,8 @@ fn a_settled_cluster_leaves_the_reconciler_nothing_to_do() {
     let namespace = world.namespace();
     wait_for("a deployment", || object(&namespace, "deployment/app"));
     wait_for("nothing to do", || reconcile_plan().contains("Nothing to do").then_some(()));
+    let in_a_pod = reconcile_plan_of_a_pod();
+    assert!(in_a_pod.contains("Nothing to do"), "{in_a_pod}");
 
     let reconciler = Outage::of("reconciler");
     let registry = object(&namespace, "secret/registry").unwrap();

@@ -1,7 +1,11 @@
 //! Tenants on one cluster: what one can see, pull and reach of another's.
 
-use crate::harness::{End, Mcp, Policies, Server, Way, World, kubectl, object, wait_for};
+use crate::harness::{
+    End, Mcp, Policies, Server, Turn, Way, World, get_from, kubectl, object, wait_for,
+};
 use serde_json::{Value, json};
+use std::net::TcpListener;
+use std::process::Command;
 
 /// The namespace of the ingress controller, by `cluster.yaml`.
 const INGRESS: &str = "kube-system";
@@ -28,6 +32,7 @@ fn app(agent: &mut Mcp, server: &Server) -> Value {
 
 #[test]
 fn an_agent_sees_and_pulls_nothing_of_another_tenant() {
+    let _turn = Turn::shared();
     let server = Server::of_the_cluster();
     let [mut one, mut two] = ["one", "two"].map(|workspace| tenant(&server, workspace));
     let apps = [app(&mut one, &server), app(&mut two, &server)];
@@ -80,9 +85,91 @@ fn first_pod(namespace: &str) -> Value {
     pods["items"][0].clone()
 }
 
-/// Nothing enforces network policies in this cluster: they are judged by what the API server has.
+/// Somebody who listens at an address that only this cluster's node has, until it is dropped.
+struct Elsewhere {
+    address: &'static str,
+    _listeners: Vec<TcpListener>,
+}
+
+impl Elsewhere {
+    fn new(address: &'static str, ports: &[u16]) -> Self {
+        let network = ["address", "add", address, "dev", "node"];
+        assert!(Command::new("ip").args(network).status().unwrap().success(), "{address}");
+        let listeners = ports.iter().map(|port| TcpListener::bind((address, *port)).unwrap());
+        Self { address, _listeners: listeners.collect() }
+    }
+}
+
+impl Drop for Elsewhere {
+    fn drop(&mut self) {
+        let network = ["address", "del", self.address, "dev", "node"];
+        // What remains of it ends with the cluster.
+        let _ = Command::new("ip").args(network).status();
+    }
+}
+
+/// Whether the process in a pod gets a connection to `target`.
+fn connects(pod: &str, target: &str) -> bool {
+    let host = format!("{pod}:3000");
+    let path = format!("/connect/{target}");
+    let answer = get_from(&host, &format!("GET {path} HTTP/1.0\r\nHost: {host}\r\n")).unwrap();
+    assert_eq!(answer.status, 200, "{pod} {answer:?}");
+    answer.body == "connected"
+}
+
+fn address_of(pod: &Value) -> String {
+    pod["status"]["podIP"].as_str().unwrap().to_owned()
+}
+
 #[test]
-fn policies_if_enforced_let_a_pod_reach_the_internet_and_its_own_project_alone() {
+fn a_pod_reaches_its_own_project_and_the_internet_and_nobody_else() {
+    let mut worlds = ["inside", "outside"].map(World::new);
+    for world in &mut worlds {
+        world.workload("app", &[]);
+        world.wait_until_active("app");
+    }
+    let [inside, outside] = worlds.each_ref().map(|it| address_of(&first_pod(&it.namespace())));
+    worlds[0].workload("neighbour", &[]);
+    worlds[0].wait_until_active("neighbour");
+    let service = object(&worlds[0].namespace(), "service/neighbour").unwrap();
+    let neighbour = service["spec"]["clusterIP"].as_str().unwrap().to_owned();
+    // One in a namespace where no policy is, to see that there is something to be kept from.
+    let image = format!("--image={}", worlds[0].server.workload());
+    kubectl(&["create", "namespace", "free"]);
+    kubectl(&["run", "free", &image, "-n", "free", "--restart=Never"]);
+    let free = wait_for("a pod without policies", || {
+        let pod = object("free", "pod/free")?;
+        let address = pod["status"]["podIP"].as_str()?.to_owned();
+        get_from((address.as_str(), 3000), "GET / HTTP/1.0\r\n").is_ok().then_some(address)
+    });
+
+    let _metadata = Elsewhere::new("169.254.169.254", &[80]);
+    let _private = Elsewhere::new("192.168.77.1", &[80]);
+    let _internet = Elsewhere::new("1.1.1.1", &[443, 25]);
+    for (target, is_allowed) in [
+        (format!("{neighbour}:80"), true),
+        ("1.1.1.1:443".to_owned(), true),
+        (format!("{outside}:3000"), false),
+        ("169.254.169.254:80".to_owned(), false),
+        ("192.168.77.1:80".to_owned(), false),
+        ("1.1.1.1:25".to_owned(), false),
+        // The API server and the kubelet.
+        ("10.99.0.1:6443".to_owned(), false),
+        ("10.99.0.1:10250".to_owned(), false),
+    ] {
+        if !target.starts_with(&outside) && !target.starts_with(&neighbour) {
+            assert!(connects(&free, &target), "{target} is not there");
+        }
+        assert_eq!(connects(&inside, &target), is_allowed, "{target}");
+    }
+    assert!(!connects(&free, &format!("{inside}:3000")), "nobody gets in from elsewhere");
+    assert!(connects(&inside, &format!("{inside}:3000")));
+    kubectl(&["delete", "namespace", "free", "--wait=false"]);
+}
+
+/// Much of this cannot be tried on one node without IPv6: it is judged by what the API server has.
+#[test]
+fn policies_let_a_pod_reach_the_internet_and_its_own_project_alone() {
     let mut worlds = ["near", "far"].map(World::new);
     for world in &mut worlds {
         world.workload("app", &[]);

@@ -28,6 +28,7 @@ mod history;
 mod holds;
 mod idempotency;
 mod images;
+mod kept_keys;
 mod lookalikes;
 mod main_job;
 mod operators;

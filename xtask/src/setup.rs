@@ -31,6 +31,7 @@ const CLUSTER_PACKAGES: &[Package] = &[
     Package { name: "containernetworking-plugins", probe: &["test", "-x", "/usr/lib/cni/ptp"] },
     Package { name: "docker-registry", probe: &["docker-registry", "--version"] },
     Package { name: "iproute2", probe: &["ip", "-Version"] },
+    Package { name: "ipset", probe: &["ipset", "--version"] },
     Package { name: "iptables", probe: &["iptables", "--version"] },
     Package { name: "openssl", probe: &["openssl", "version"] },
     Package { name: "redis-server", probe: &["redis-server", "--version"] },

@@ -8,6 +8,7 @@ mod image;
 mod mcp;
 mod outage;
 mod policies;
+mod reconciler;
 mod server;
 mod turns;
 mod visitor;
@@ -17,9 +18,11 @@ pub(crate) use image::workload_of_user;
 pub(crate) use mcp::Mcp;
 pub(crate) use outage::Outage;
 pub(crate) use policies::{End, Policies, Way};
+pub(crate) use reconciler::{reconcile_plan, reconcile_plan_of_a_pod};
 pub(crate) use server::{Server, text};
 pub(crate) use turns::Turn;
-pub(crate) use visitor::{Answer, Visitor, get, get_path};
+use visitor::PORT;
+pub(crate) use visitor::{Answer, Visitor, get, get_from, get_path};
 
 use serde_json::{Value, json};
 use std::process::{Command, Output};
@@ -67,28 +70,6 @@ pub(crate) fn object(namespace: &str, name: &str) -> Option<Value> {
     Some(serde_json::from_slice(&output.stdout).unwrap())
 }
 
-/// What the reconciler would do now, with the rights and the keys of the one that runs.
-pub(crate) fn reconcile_plan() -> String {
-    let home = Server::of_the_cluster().home;
-    let keys = home.join("reconciler");
-    let copy = tempfile::tempdir().unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_inkstone"))
-        .args(["reconcile", "--plan", "--repo", "http://127.0.0.1:8787/state.git", "--data"])
-        .arg(copy.path())
-        .arg("--credentials")
-        .arg(keys.join("git-credentials"))
-        .arg("--identity")
-        .arg(keys.join("age-identity.txt"))
-        .arg("--pull-key")
-        .arg(keys.join("pull-key"))
-        .arg("--kubeconfig")
-        .arg(home.join("certificates/inkstone-reconciler.kubeconfig"))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    text(&output.stdout)
-}
-
 /// A project of one's own, and an agent who works on it.
 pub(crate) struct World {
     pub(crate) server: Server,
@@ -120,6 +101,12 @@ impl World {
         world
     }
 
+    /// Connects as whoever has the server's first key now.
+    pub(crate) fn connect_again(&mut self) {
+        self.server = Server::of_the_cluster();
+        self.agent = Mcp::connect(&self.server);
+    }
+
     pub(crate) fn namespace(&self) -> String {
         format!("dp-main-{}", self.project)
     }
@@ -133,8 +120,8 @@ impl World {
         let made = self
             .agent
             .ok("create_service", json!({"name": name, "project": self.project, "repo": repo}));
-        let host = made["url"].as_str().unwrap().trim_start_matches("https://").to_owned();
-        let site = Site { host, git, remote };
+        let host = host_of(&made);
+        let site = Site { host, git, repo, remote };
         site.push(text);
         site
     }
@@ -158,7 +145,7 @@ impl World {
             json!({"name": name, "project": self.project, "image": image, "env_vars": pairs});
         arguments.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let made = self.agent.ok("create_service", arguments);
-        made["url"].as_str().unwrap().trim_start_matches("https://").to_owned()
+        host_of(&made)
     }
 
     /// The answer of a tool that is told of service `name` and more.
@@ -223,11 +210,19 @@ impl World {
     }
 }
 
+/// The host of a service that was made: visitors come in by the port that it says.
+fn host_of(made: &Value) -> String {
+    let url = made["url"].as_str().unwrap();
+    let host = url.strip_prefix("http://").and_then(|it| it.strip_suffix(&format!(":{PORT}")));
+    host.unwrap_or_else(|| panic!("{url} is not where visitors come in")).to_owned()
+}
+
 /// A site that is served, and its source.
 pub(crate) struct Site {
     pub(crate) host: String,
+    pub(crate) repo: String,
+    pub(crate) remote: String,
     git: Git,
-    remote: String,
 }
 
 impl Site {

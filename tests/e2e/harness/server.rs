@@ -40,6 +40,16 @@ impl Server {
         self.home.join("data")
     }
 
+    /// Removes its database; it must be down.
+    pub(crate) fn lose_database(&self) {
+        for file in ["inkstone.db", "inkstone.db-wal", "inkstone.db-shm"] {
+            match std::fs::remove_file(self.data().join(file)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => panic!("{file}: {error}"),
+                _ => {}
+            }
+        }
+    }
+
     /// What it answers at `path`, with an `Authorization: Basic` of `login`.
     pub(crate) fn get(&self, path: &str, login: Option<&str>) -> io::Result<Answer> {
         let login = login.map(|login| format!("Authorization: Basic {login}\r\n"));

@@ -1,14 +1,14 @@
 //! Someone who looks at a service through the ingress controller.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Where the ingress controller of the cluster listens.
-const INGRESS: &str = "127.0.0.1:8080";
+pub(super) const PORT: u16 = 8080;
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a visitor waits between two looks.
@@ -33,12 +33,12 @@ pub(crate) fn get(host: &str) -> io::Result<Answer> {
 
 /// What `host` has at `path`.
 pub(crate) fn get_path(host: &str, path: &str) -> io::Result<Answer> {
-    get_from(INGRESS, &format!("GET {path} HTTP/1.0\r\nHost: {host}\r\n"))
+    get_from((Ipv4Addr::LOCALHOST, PORT), &format!("GET {path} HTTP/1.0\r\nHost: {host}\r\n"))
 }
 
 /// What is at an address, by the first lines of a request. Of HTTP 1.0, so that the body is all that follows the
 /// headers.
-pub(super) fn get_from(address: &str, request: &str) -> io::Result<Answer> {
+pub(crate) fn get_from(address: impl ToSocketAddrs, request: &str) -> io::Result<Answer> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     write!(stream, "{request}\r\n")?;

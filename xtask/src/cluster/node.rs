@@ -2,7 +2,7 @@
 
 use super::component::Component;
 use super::inside::Inside;
-use super::namespace::{MEMORY, NODE, local};
+use super::namespace::{MEMORY, NODE, SERVICES, local};
 use super::wait;
 
 /// Runs containers.
@@ -25,4 +25,14 @@ pub(crate) fn kubelet(inside: &Inside) -> Component {
     let mut node = inside.kubectl(["wait", "--for=condition=Ready", "node/node"]);
     node.arg("--timeout=1s");
     Component::new("kubelet", local(10250), command, wait::command(node))
+}
+
+/// Has the kernel do what network policies say, by the rules that it knows connections by.
+pub(crate) fn network_policies(inside: &Inside) -> Component {
+    let mut command = inside.program(inside.programs.join("network-policies"));
+    command.arg("--kubeconfig").arg(inside.home.kubeconfig()).arg("--node=node");
+    command.arg(format!("--services={SERVICES}"));
+    let mut rules = inside.program("iptables");
+    rules.args(["--wait", "--list-rules", "KUBE-ROUTER-FORWARD"]);
+    Component::new("network-policies", "nowhere", command, wait::command(rules))
 }

@@ -37,6 +37,7 @@ const PROGRAMS: &[Program] = &[
         package: "github.com/traefik/traefik/v3/cmd/traefik",
         version: None,
     },
+    Program { name: "network-policies", package: ".", version: None },
 ];
 
 /// What of the module of ArgoCD is no program, and what it is called beside them.

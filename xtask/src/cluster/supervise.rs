@@ -38,6 +38,7 @@ pub(crate) fn supervise(inside: &Inside) -> Result<()> {
     crew.add(control_plane::scheduler(inside));
     crew.add(node::kubelet(inside));
     crew.add(control_plane::proxy(inside));
+    crew.add(node::network_policies(inside));
     step::timed("objects", || {
         inside.apply(["-f", "/run/inkstone/files/objects.yaml"])?;
         argocd::install(inside)
