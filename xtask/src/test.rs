@@ -2,6 +2,7 @@
 //! is the test runner's own verdict.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -9,7 +10,7 @@ use anyhow::Result;
 
 use crate::build::Profile;
 use crate::workspace::Workspace;
-use crate::{setup, static_server, step, tools};
+use crate::{cluster, setup, static_server, step, tools};
 
 /// The test targets that compare with committed files, and rewrite them under `INKSTONE_ACCEPT`.
 const GOLDEN: &[&str] = &["intents", "suite"];
@@ -21,10 +22,24 @@ pub(crate) fn full(workspace: &Workspace) -> Result<()> {
     clippy(workspace)?;
     dependencies(workspace)?;
     step::run("doc tests", workspace.cargo("test").args(["--workspace", "--doc"]))?;
-    let mut tests = workspace.cargo("test");
     // One run finds everything that fails: the next may be far away.
+    let on_a_cluster = on_a_cluster(workspace);
+    let mut tests = workspace.cargo("test");
     tests.args(["--workspace", "--tests", "--no-fail-fast"]).envs(&judges);
-    step::run_last("tests", &mut tests)
+    step::run_last("tests", &mut tests)?;
+    on_a_cluster
+}
+
+/// The tests that take a cluster, where this machine can have one. Continuous integration has to.
+fn on_a_cluster(workspace: &Workspace) -> Result<()> {
+    match cluster::possible() {
+        Ok(()) => step::timed("tests on a cluster", || cluster::test(workspace)),
+        Err(lacks) if env::var_os("CI").is_some() => Err(lacks),
+        Err(lacks) => {
+            step::say(&format!("✗ THE TESTS ON A CLUSTER WERE NOT RUN: {lacks}"));
+            Ok(())
+        }
+    }
 }
 
 /// The inner loop: what finds most mistakes in under a minute once built.
@@ -59,12 +74,9 @@ fn format(workspace: &Workspace) -> Result<()> {
 
 fn clippy(workspace: &Workspace) -> Result<()> {
     let mut clippy = workspace.cargo("clippy");
-    clippy.args(["--workspace", "--all-targets", "--", "--deny", "warnings"]);
-    step::run("clippy", &mut clippy)?;
-    // No target that `--all-targets` means: it is run by name, inside a cluster.
-    let mut on_a_cluster = workspace.cargo("clippy");
-    on_a_cluster.args(["--workspace", "--test", "e2e", "--", "--deny", "warnings"]);
-    step::run("clippy, tests on a cluster", &mut on_a_cluster)
+    // The tests on a cluster are no target that `--all-targets` means.
+    clippy.args(["--workspace", "--all-targets", "--test", "e2e", "--", "--deny", "warnings"]);
+    step::run("clippy", &mut clippy)
 }
 
 fn dependencies(workspace: &Workspace) -> Result<()> {

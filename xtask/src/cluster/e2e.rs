@@ -1,16 +1,28 @@
 //! Runs the tests that take a cluster, inside one.
 
+use std::env;
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use serde_json::Value;
 
 use super::enter;
 use super::home::Home;
 use super::{down, product, up};
+use crate::build::Profile;
 use crate::workspace::Workspace;
-use crate::{bench, step, tools};
+use crate::{bench, static_server, step, tools};
 
+/// The tests' name.
+const NAME: &str = "e2e";
+/// They are compiled together with all others, or cargo would compile dependencies again with other features.
+const SELECT: [&str; 4] = ["--workspace", "--tests", "--test", NAME];
+/// How many run at the same time: more than there are processors, because most of them wait for the cluster.
+const AT_ONCE: &str = "4";
+/// Who sets this knows better.
+const THREADS: &str = "RUST_TEST_THREADS";
 /// Where the logs of a cluster are kept whose tests failed, in the target directory.
 const KEPT_LOGS: &str = "e2e-logs";
 
@@ -20,7 +32,11 @@ pub(crate) fn whole(workspace: &Workspace) -> Result<()> {
     if home.is_held()? {
         return test(workspace, &[]);
     }
-    let outcome = up::up(workspace, true).and_then(|()| test(workspace, &[]));
+    up::possible()?;
+    // With the tests comes the product that they test.
+    build(workspace)?;
+    static_server::build(workspace, Profile::Dev)?;
+    let outcome = up::up_as_built(workspace, true).and_then(|()| test(workspace, &[]));
     if outcome.is_err() && home.logs().exists() {
         let kept = workspace.target().join(KEPT_LOGS);
         if kept.exists() {
@@ -36,14 +52,25 @@ pub(crate) fn whole(workspace: &Workspace) -> Result<()> {
 /// Runs the tests in the cluster that is up, with `arguments` for them.
 pub(crate) fn test(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let home = enter::up(workspace)?;
-    // As all other tests are selected, or cargo would compile the dependencies again with other features.
-    let select = ["--workspace", "--test", "e2e"];
-    let mut build = workspace.cargo("test");
-    step::run("tests of the cluster", build.args(select).arg("--no-run"))?;
+    let program = build(workspace)?;
     let mut run: Command = enter::inside(&home)?;
-    run.arg(workspace.cargo("test").get_program()).arg("test").args(select);
-    run.arg("--").args(arguments).env("INKSTONE_MCP_PYTHON", tools::mcp_python(workspace)?);
+    run.arg(program).args(arguments).env("INKSTONE_MCP_PYTHON", tools::mcp_python(workspace)?);
+    if env::var_os(THREADS).is_none() {
+        run.env(THREADS, AT_ONCE);
+    }
     step::run_last("tests inside the cluster", &mut run)
+}
+
+/// Compiles the tests and the product that they test; returns the program that the tests are.
+fn build(workspace: &Workspace) -> Result<PathBuf> {
+    let mut build = workspace.cargo("test");
+    build.args(SELECT).args(["--no-run", "--message-format=json-render-diagnostics"]);
+    let messages = step::timed("tests of the cluster", || step::read(&mut build))?;
+    let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let program = messages
+        .filter(|message| message.pointer("/target/name").is_some_and(|name| name == NAME))
+        .find_map(|message| Some(message.get("executable")?.as_str()?.into()));
+    program.context("cargo does not say where the tests of the cluster are")
 }
 
 /// Measures in the cluster that is up how long it takes until visitors see a push.

@@ -30,6 +30,7 @@ use clap::Subcommand;
 
 pub(crate) use self::e2e::whole as test;
 use self::inside::Inside;
+pub(crate) use self::up::possible;
 use crate::workspace::Workspace;
 
 #[derive(Subcommand)]

@@ -23,14 +23,22 @@ const FILES: &str = "tests/e2e/cluster";
 /// What a user gives their ArgoCD, from there.
 const ARGOCD: &str = "argocd";
 
-/// Starts the cluster, unless it is up, and returns when everything is ready.
+/// Builds the product and starts the cluster, unless it is up, and returns when everything is ready.
 pub(crate) fn up(workspace: &Workspace, isolated: bool) -> Result<()> {
+    if !Home::of(workspace).is_held()? {
+        possible()?;
+        build::build(workspace, Profile::Dev)?;
+    }
+    up_as_built(workspace, isolated)
+}
+
+/// The same with a product that is built already.
+pub(crate) fn up_as_built(workspace: &Workspace, isolated: bool) -> Result<()> {
     let home = Home::of(workspace);
     if !home.is_held()? {
         possible()?;
         setup::cluster_packages()?;
         let programs = programs::programs(workspace)?;
-        build::build(workspace, Profile::Dev)?;
         down::down(workspace)?;
         home.make()?;
         symlink(programs.join("kubernetes"), home.commands().join("kubectl"))?;
@@ -56,7 +64,7 @@ pub(crate) fn up(workspace: &Workspace, isolated: bool) -> Result<()> {
 ///
 /// # Errors
 /// The message says what the machine or the caller lacks.
-fn possible() -> Result<()> {
+pub(crate) fn possible() -> Result<()> {
     let mut unshare = Command::new("unshare");
     unshare.args(["--net", "--mount", "--pid", "--fork", "--mount-proc"]);
     unshare.args(["mount", "--types", "tmpfs", "tmpfs", "/run"]);
