@@ -232,13 +232,11 @@ fn gone(result: Result<(), ClusterError>) -> Result<(), ClusterError> {
 async fn in_time<T>(
     request: impl Future<Output = Result<T, kube::Error>>,
 ) -> Result<T, ClusterError> {
-    match tokio::time::timeout(REQUEST_TIME, request).await {
-        Ok(answered) => answered.map_err(failed),
-        Err(_) => {
-            let seconds = REQUEST_TIME.as_secs();
-            Err(ClusterError::Failed(format!("it did not answer within {seconds} seconds")))
-        }
-    }
+    let late = |_| {
+        let seconds = REQUEST_TIME.as_secs();
+        ClusterError::Failed(format!("it did not answer within {seconds} seconds"))
+    };
+    tokio::time::timeout(REQUEST_TIME, request).await.map_err(late)?.map_err(failed)
 }
 
 fn failed(error: kube::Error) -> ClusterError {

@@ -37,10 +37,10 @@ impl Reconciler {
             .map_err(|error| Failed::Task(error.to_string()))??;
         for project in self.all_projects(&now).await? {
             match self.collect_project(&project, &named, start, live).await {
+                Ok(())
                 // ArgoCD has not made it, or not given us our rights there.
-                Err(Failed::Cluster(ClusterError::Absent(_) | ClusterError::Forbidden(_))) => {}
+                | Err(Failed::Cluster(ClusterError::Absent(_) | ClusterError::Forbidden(_))) => {}
                 Err(error) => tracing::warn!(%project, %error, "nothing was collected there"),
-                Ok(()) => {}
             }
         }
         Ok(())

@@ -1,10 +1,7 @@
 //! What the reconciler and the server may do in the cluster, and what they may not. Both run in this cluster
 //! with no other rights than these.
 
-use crate::harness::{
-    Outage, World, kubectl, object, reconcile_plan, reconcile_plan_of_a_pod, text, try_kubectl,
-    wait_for,
-};
+use crate::harness::{World, kubectl, text, try_kubectl, wait_for};
 use serde_json::json;
 
 const RECONCILER: &str = "system:serviceaccount:inkstone:inkstone-reconciler";
@@ -133,27 +130,4 @@ fn the_server_reads_no_secret_and_logs_of_projects_alone() {
         let service = world.agent.ok("get_service", arguments.clone());
         (service["runtime"]["status"] == "active").then_some(())
     });
-}
-
-#[test]
-fn a_settled_cluster_leaves_the_reconciler_nothing_to_do() {
-    let mut world = World::alone("rights-plan");
-    world.workload("app", &[("KEY", "value")]);
-    let namespace = world.namespace();
-    wait_for("a deployment", || object(&namespace, "deployment/app"));
-    wait_for("nothing to do", || reconcile_plan().contains("Nothing to do").then_some(()));
-    let in_a_pod = reconcile_plan_of_a_pod();
-    assert!(in_a_pod.contains("Nothing to do"), "{in_a_pod}");
-
-    let reconciler = Outage::of("reconciler");
-    let registry = object(&namespace, "secret/registry").unwrap();
-    kubectl(&["delete", "secret/registry", "-n", &namespace]);
-    let plan = reconcile_plan();
-    assert!(plan.contains("main/rights-plan  put secret registry"), "{plan}");
-    assert_eq!(plan.matches("secret").count(), 1, "{plan}");
-    assert_eq!(object(&namespace, "secret/registry"), None, "a plan is not carried out");
-
-    reconciler.end();
-    let back = wait_for("the Secret", || object(&namespace, "secret/registry"));
-    assert_eq!(back["data"], registry["data"]);
 }

@@ -28,6 +28,11 @@ fn a_push_is_served_the_next_one_without_a_failed_request_and_a_revert_takes_it_
 
     world.revert("deploy main/serving/site");
     site.wait_until_shows("one");
+    // Nothing was deployed, and it has a status all the same.
+    world.wait_until_is("site", "active");
+    let service = world.service("site");
+    assert_eq!(service["deployment"]["undone"], true, "{service}");
+    assert_ne!(service["release"]["deployment"], service["deployment"]["id"], "{service}");
 }
 
 #[test]
