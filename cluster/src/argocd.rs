@@ -18,8 +18,6 @@ const LIVE: &str = "refs/heads/live";
 /// A move of `live`.
 #[derive(Clone, Debug)]
 pub struct Push {
-    /// Where it was.
-    pub before: CommitId,
     /// Where it is.
     pub after: CommitId,
     /// The files that differ.
@@ -119,7 +117,9 @@ impl Webhook {
         let files: &[String] = if push.files.len() > MAX_FILES { &[] } else { &push.files };
         json!({
             "ref": LIVE,
-            "before": push.before.as_str(),
+            // With a commit here ArgoCD would take what it has rendered of that one for what the new one says, wherever
+            // no file is named below: of a service that was made anew, what the old one was.
+            "before": "",
             "after": push.after.as_str(),
             "repository": {
                 "html_url": self.repo_url,

@@ -5,7 +5,7 @@
 //! shows, or it had its chances.
 
 use inkstone_cluster::{Push, Webhook};
-use inkstone_spec::{CommitId, StatePath};
+use inkstone_spec::StatePath;
 use inkstone_state::{Snapshot, StateError};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,13 +20,10 @@ const MAX_TIMES: u32 = 7;
 /// Whether what a commit made of a file shows in the cluster.
 pub(super) type Shows = dyn Fn(&Snapshot, &StatePath) -> bool + Send + Sync;
 
-/// What was told and does not show yet.
+/// What was told and does not show yet: each file, and how often it was told.
 #[derive(Default)]
 struct Open {
-    /// Each file, and how often it was told.
     files: BTreeMap<String, u32>,
-    /// Where `live` was before the first of them changed.
-    before: Option<CommitId>,
 }
 
 /// Tells one webhook of each move, for as long as it is polled. Moves that come meanwhile are told as one.
@@ -46,15 +43,15 @@ pub(super) async fn announce(
         let Some(now) = live.borrow_and_update().clone() else { continue };
         open.drop_what_shows(&now, shows);
         match changed(last.as_ref(), &now) {
-            Ok(Some((before, files))) => open.add(before, files),
-            Ok(None) => {}
+            Ok(files) => open.add(files),
             Err(error) => tracing::error!(%error, "the state repo cannot be read"),
         }
         last = Some(now.clone());
-        let (Some(push), Some(times)) = (open.push(&now), open.fewest()) else {
+        let (Some(after), Some(times)) = (now.commit().cloned(), open.fewest()) else {
             again = None;
             continue;
         };
+        let push = Push { after, files: open.files.keys().cloned().collect() };
         match webhook.send(&push).await {
             Ok(()) => {
                 tracing::debug!(url = webhook.url(), commit = %push.after, "told ArgoCD");
@@ -75,21 +72,13 @@ impl Open {
         self.files.retain(|file, _| file.parse().is_ok_and(|path| !shows(now, &path)));
     }
 
-    fn add(&mut self, before: CommitId, files: Vec<String>) {
-        if self.files.is_empty() {
-            self.before = Some(before);
-        }
+    fn add(&mut self, files: Vec<String>) {
         self.files.extend(files.into_iter().map(|file| (file, 0)));
     }
 
     /// How often the newest of them was told.
     fn fewest(&self) -> Option<u32> {
         self.files.values().min().copied()
-    }
-
-    fn push(&self, now: &Snapshot) -> Option<Push> {
-        let (before, after) = (self.before.clone()?, now.commit()?.clone());
-        Some(Push { before, after, files: self.files.keys().cloned().collect() })
     }
 
     /// Counts that all of them were told, and gives up on those that had their chances.
@@ -101,19 +90,14 @@ impl Open {
     }
 }
 
-/// Where `live` was, and what has changed since that `ArgoCD` applies; `None` where nothing has, or nothing was seen
-/// before.
-fn changed(
-    last: Option<&Snapshot>,
-    now: &Snapshot,
-) -> Result<Option<(CommitId, Vec<String>)>, StateError> {
-    let Some(last) = last else { return Ok(None) };
-    let Some(before) = last.commit().filter(|before| now.commit() != Some(*before)) else {
-        return Ok(None);
+/// What has changed since that `ArgoCD` applies; nothing where nothing was seen before.
+fn changed(last: Option<&Snapshot>, now: &Snapshot) -> Result<Vec<String>, StateError> {
+    let Some(last) = last.filter(|last| last.commit() != now.commit()) else {
+        return Ok(Vec::new());
     };
     let mut files = now.changed_since(last)?;
     files.retain(|file| is_applied(file));
-    Ok((!files.is_empty()).then(|| (before.clone(), files)))
+    Ok(files)
 }
 
 /// Whether `ArgoCD` applies a file. The others say why it is as it is.
@@ -127,12 +111,11 @@ mod tests {
 
     #[test]
     fn what_does_not_show_is_told_a_few_times_whatever_else_changes() {
-        let before: CommitId = "a".repeat(40).parse().unwrap();
         let mut open = Open::default();
-        open.add(before.clone(), vec!["first".to_owned()]);
+        open.add(vec!["first".to_owned()]);
         for number in 0..MAX_TIMES {
             assert!(open.files.contains_key("first"));
-            open.add(before.clone(), vec![format!("other-{number}")]);
+            open.add(vec![format!("other-{number}")]);
             assert_eq!(open.fewest(), Some(0), "what is new is told at once");
             open.told();
         }
