@@ -25,7 +25,7 @@ pub use facts::{
     Operation, PodFacts, ReplicaSetFacts,
 };
 pub use index::{Kind, Seen};
-pub use logs::LogError;
+pub use logs::{Log, LogError};
 pub use namespaces::NewNamespaces;
 pub use objects::{ClusterError, NewSecret, Removal, SecretFacts};
 pub use observed::Observed;

@@ -137,7 +137,7 @@ async fn look(
     wanted: Option<u16>,
 ) -> Listening {
     let lines = cluster.log(namespace, pod, LINES, false).await.unwrap_or_default();
-    let named = numbers(&lines).take(MAX_NAMED);
+    let named = numbers(&lines.lines).take(MAX_NAMED);
     let ports: BTreeSet<u16> = named.chain(USUAL).chain(wanted).collect();
     let tried = ports.into_iter().map(async |port| {
         let is_open = is_open(cluster, namespace, pod, port).await;

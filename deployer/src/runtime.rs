@@ -17,6 +17,9 @@ const GRACE: SignedDuration = SignedDuration::from_secs(15);
 /// The most pods of a service whose lines are shown.
 const MAX_LOGGED_PODS: usize = 5;
 
+/// What is said where not all lines are shown that were asked for.
+const CUT: &str = "These are the newest lines: together with those before they are too long.";
+
 /// A cluster that is watched.
 #[derive(Clone)]
 pub struct Connected {
@@ -129,13 +132,18 @@ impl Deployer {
             let namespace = namespace.clone();
             async move {
                 let (lines, error) = match cluster.log(&namespace, &pod, each, earlier).await {
-                    Ok(lines) => (lines, None),
+                    Ok(log) => (log.lines, log.is_cut.then(|| CUT.to_owned())),
                     Err(error) => (Vec::new(), Some(error.to_string())),
                 };
                 PodLogView { pod, earlier, lines, error }
             }
         });
         join_all(logs).await
+    }
+
+    /// What becomes of a deployment where all goes well, or does not.
+    pub(crate) fn end_of_a_deployment(&self) -> &'static str {
+        if self.inner.cluster.is_some() { "active or failed" } else { "committed" }
     }
 
     /// Whether each kind of object in the cluster is seen as it is now, for metrics; nothing where no

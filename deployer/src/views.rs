@@ -519,7 +519,7 @@ pub struct PodLogView {
     pub earlier: bool,
     /// The lines, oldest first.
     pub lines: Vec<String>,
-    /// Why there are none, where the cluster said so.
+    /// Why there are none, or fewer than were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }

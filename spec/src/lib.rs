@@ -49,7 +49,7 @@ pub use names::{
     Recipient, Region, RepoName, RepoRef, ServiceName, ServiceRef, SigningKey, WorkspaceName,
 };
 pub use paths::RelativeDir;
-pub use printable::{escaped, printable};
+pub use printable::{escaped, printable, printable_lines};
 pub use size::{Memory, MemoryQuota, PodQuota, Port, Replicas, UserId, VcpuQuota, Vcpus};
 
 /// The layout of the state repo that this version reads and writes.

@@ -11,6 +11,11 @@ pub fn printable(line: &str) -> String {
         .collect()
 }
 
+/// The same for a text of several lines, which stay apart.
+pub fn printable_lines(text: &str) -> String {
+    text.lines().map(printable).collect::<Vec<_>>().join("\n")
+}
+
 /// The same characters, shown as escapes: where a text is evidence, what is hidden in it must show.
 pub fn escaped(text: &str) -> String {
     let escape = |c: char| {
@@ -49,6 +54,11 @@ mod tests {
             printable("\u{1b}]0;owned\u{7}title \u{1b}]8;;http://x\u{1b}\\link"),
             "title link"
         );
+    }
+
+    #[test]
+    fn lines_stay_apart() {
+        assert_eq!(printable_lines("one\r\n\u{1b}[31mtwo\n"), "one\ntwo");
     }
 
     #[test]

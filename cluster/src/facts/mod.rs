@@ -15,7 +15,7 @@ pub(crate) use pod::CONTAINER;
 pub use pod::{ContainerFacts, ContainerState, Ended, PodFacts};
 pub use replica_set::ReplicaSetFacts;
 
-use inkstone_spec::{ServiceRef, printable};
+use inkstone_spec::{ServiceRef, printable_lines};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
@@ -44,7 +44,7 @@ pub(crate) fn text(text: Option<&String>) -> String {
     let start = text.len().saturating_sub(MAX_TEXT_BYTES);
     let start = (start..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
     let kept = text.get(start..).unwrap_or_default();
-    kept.lines().map(printable).collect::<Vec<_>>().join("\n")
+    printable_lines(kept)
 }
 
 pub(crate) fn time(time: Option<&Time>) -> Option<Timestamp> {

@@ -138,7 +138,8 @@ impl Deployer {
             };
             let deployment = self.enqueue(caller, &files, Trigger::Api, revision).await?.0;
             let asked = arguments(&name);
-            let next = format!("Call get_service with {asked} until its deployment is committed.");
+            let end = self.end_of_a_deployment();
+            let next = format!("Call get_service with {asked} until its deployment is {end}.");
             Ok::<_, Refusal>((Some(summary(&deployment)), next))
         };
         // The service is there by now, so this is an answer and no refusal.

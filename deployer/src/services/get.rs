@@ -61,10 +61,18 @@ impl Deployer {
                 {
                     next_when_seen(phase, &files.service, name)
                 }
+                // What is brought back takes its time, too.
+                _ if matches!(sight.phase(), Some(Phase::Syncing | Phase::Deploying))
+                    && undone
+                    && spec.hold.is_none() =>
+                {
+                    let named = arguments(name);
+                    format!("Call get_service with {named} again until runtime.status is active or failed.")
+                }
                 Some(latest) if (undone || was_skipped(latest)) && spec.hold.is_none() => {
                     next_after_undoing(latest, name)
                 }
-                _ => next(latest.as_ref(), &files.service, name),
+                _ => next(latest.as_ref(), &files.service, name, self.end_of_a_deployment()),
             };
             Ok(ServiceView {
                 name: name.service.to_string(),
@@ -165,14 +173,22 @@ fn next_when_seen(phase: Phase, service: &Service, name: &ServiceRef) -> String 
         Phase::Syncing | Phase::Deploying => {
             format!("Call get_service with {arguments} again until it is active or failed.")
         }
+        Phase::Active if service.spec.replicas.get() == 0 => {
+            format!("Call update_service with {arguments}, replicas 1 to start it.")
+        }
         Phase::Active => next_change(service),
         Phase::Failed => format!(
-            "Read deployment.error, do what it suggests, or call rollback_service with {arguments} to have back what ran before."
+            "Read deployment.error and do what it suggests. Or have back what ran before: rollback_service with {arguments}, which takes the release before, or with undo_commit and the commit of the change, which get_service_history lists."
         ),
     }
 }
 
-fn next(latest: Option<&Deployment>, service: &Service, name: &ServiceRef) -> String {
+fn next(
+    latest: Option<&Deployment>,
+    service: &Service,
+    name: &ServiceRef,
+    end: &'static str,
+) -> String {
     let (hold, is_released) = (service.spec.hold.as_ref(), service.release.is_some());
     let is_image = service.spec.source.image().is_some();
     match latest.map(|deployment| deployment.status) {
@@ -185,7 +201,7 @@ fn next(latest: Option<&Deployment>, service: &Service, name: &ServiceRef) -> St
         None if !is_released && is_image => "Call redeploy_service to deploy its image.".to_owned(),
         None if !is_released => "Push to its branch: that deploys it.".to_owned(),
         Some(status) if status.is_pending() => {
-            format!("Call get_service with {} again until it is committed.", arguments(name))
+            format!("Call get_service with {} again until it is {end}.", arguments(name))
         }
         Some(DeploymentStatus::Failed) if is_image => {
             "Read the error, then call update_service with another image or redeploy_service; deploy_log_lines shows the log.".to_owned()

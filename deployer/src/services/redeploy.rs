@@ -34,8 +34,9 @@ impl Deployer {
             superseded: superseded.iter().map(ToString::to_string).collect(),
             next: match &files.service.spec.hold {
                 None => format!(
-                    "Call get_service with {} until its deployment is committed.",
-                    arguments(name)
+                    "Call get_service with {} until its deployment is {}.",
+                    arguments(name),
+                    self.end_of_a_deployment()
                 ),
                 Some(hold) => format!(
                     "The service is {}. The deployment waits until the hold is lifted with update_service.",

@@ -213,7 +213,8 @@ impl Deployer {
             self.build_after_update(caller, &after).await
         } else {
             let was_on_hold = was.is_some_and(|was| was.hold.is_some());
-            (None, next(&after, committed.changed, was_on_hold))
+            let is_watched = self.inner.cluster.is_some();
+            (None, next(&after, committed.changed, was_on_hold, is_watched))
         };
         Ok(ServiceUpdated {
             service: short(name),
@@ -252,8 +253,9 @@ impl Deployer {
         match queued.await {
             Ok(Ok(deployment)) => {
                 let next = format!(
-                    "Call get_service with {} until its deployment is committed.",
-                    arguments(&name)
+                    "Call get_service with {} until its deployment is {}.",
+                    arguments(&name),
+                    self.end_of_a_deployment()
                 );
                 (Some(deployment), next)
             }
@@ -276,7 +278,7 @@ fn image_or_branch() -> Refusal {
     )
 }
 
-fn next(files: &ServiceFiles, changed: bool, was_on_hold: bool) -> String {
+fn next(files: &ServiceFiles, changed: bool, was_on_hold: bool, is_watched: bool) -> String {
     let called = arguments(&files.service.metadata.service_ref());
     if files.service.spec.hold.is_some() {
         format!(
@@ -288,6 +290,10 @@ fn next(files: &ServiceFiles, changed: bool, was_on_hold: bool) -> String {
         )
     } else if !changed {
         format!("It was so already; call get_service with {called} to see all of it.")
+    } else if files.service.release.is_some() && is_watched {
+        format!(
+            "Call get_service with {called} until runtime.status is active or failed; rollback_service with {called} and undo_commit undoes the change."
+        )
     } else if files.service.release.is_some() {
         format!(
             "What it runs has the change; rollback_service with {called} and undo_commit undoes it."
