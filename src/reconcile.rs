@@ -12,7 +12,7 @@ use inkstone_cluster::{Access, Cluster};
 use inkstone_reconciler::plan::Action;
 use inkstone_reconciler::{Parts, PullCredentials, Reconciler, Reporter};
 use inkstone_secrets::{Keyring, PullKey};
-use inkstone_spec::{CommitId, ProjectRef};
+use inkstone_spec::{CommitId, ProjectRef, Region};
 use inkstone_state::remote::{Mirror, RemoteConfig, RemoteUrl};
 use inkstone_state::{Snapshot, StateError};
 use server::{Server, Told};
@@ -46,12 +46,12 @@ pub(crate) async fn reconcile(args: ReconcileArgs) -> anyhow::Result<Verdict> {
         report: report(server.clone()),
     });
     if args.plan {
-        return plan(&reconciler, &mirror, args.json).await;
+        return plan(&reconciler, &mirror, &args.region, args.json).await;
     }
     let stopped = stop_signal()?;
     let (moved, live) = watch::channel(None);
     tokio::select! {
-        () = follow(&mirror, server.as_deref(), &moved) => {}
+        () = follow(&mirror, server.as_deref(), &args.region, &moved) => {}
         () = reconciler.run(live) => {}
         () = stopped => tracing::info!("stopping"),
     }
@@ -62,6 +62,7 @@ pub(crate) async fn reconcile(args: ReconcileArgs) -> anyhow::Result<Verdict> {
 async fn follow(
     mirror: &Arc<Mirror>,
     server: Option<&Server>,
+    region: &Region,
     moved: &watch::Sender<Option<Snapshot>>,
 ) {
     // What was fetched by an earlier process is good to begin with.
@@ -81,6 +82,9 @@ async fn follow(
         let is_news = last.as_ref().and_then(Snapshot::commit) != live.commit();
         if is_news {
             tracing::info!(commit = live.commit().map(tracing::field::display), "live moved");
+            if let Err(error) = check_region(&live, region) {
+                tracing::error!("{error:#}");
+            }
             moved.send_replace(Some(live.clone()));
             // Only now: nobody has to wait for it.
             if let Err(error) = with(mirror, Mirror::fold).await {
@@ -114,6 +118,15 @@ async fn wait(server: Option<&Server>, seen: Option<&CommitId>) -> Told {
     }
 }
 
+/// Goes on only if the state repo knows the cluster: with another region's name there is never anything to do.
+fn check_region(live: &Snapshot, region: &Region) -> anyhow::Result<()> {
+    if live.cluster(region)?.is_some() {
+        return Ok(());
+    }
+    let known = live.regions()?.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    bail!("the state repo has no region {region}, but {known}: say which with --region")
+}
+
 /// Does something with the copy that takes its time.
 async fn with<T: Send + 'static>(
     mirror: &Arc<Mirror>,
@@ -126,9 +139,11 @@ async fn with<T: Send + 'static>(
 async fn plan(
     reconciler: &Reconciler,
     mirror: &Arc<Mirror>,
+    region: &Region,
     as_json: bool,
 ) -> anyhow::Result<Verdict> {
     let live = with(mirror, Mirror::fetch).await?;
+    check_region(&live, region)?;
     let actions = reconciler.plan(&live).await?;
     if as_json {
         let rows = actions.iter().map(|(project, action)| {

@@ -3,7 +3,8 @@
 use crate::auth::authenticate;
 use crate::identity::Identity;
 use crate::problem::problem;
-use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Query, Request, State};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -54,8 +55,12 @@ pub(crate) fn routes(deployer: Deployer) -> Router {
 async fn live(
     State(deployer): State<Deployer>,
     Extension(identity): Extension<Identity>,
-    Query(After { after }): Query<After>,
+    after: Result<Query<After>, QueryRejection>,
 ) -> Response {
+    let after = match after {
+        Ok(Query(After { after })) => after,
+        Err(rejection) => return malformed(&rejection.body_text()),
+    };
     match deployer.live_after(&identity.caller(TOOL), after.as_ref()).await {
         Ok(commit) => Json(Live { commit }).into_response(),
         Err(refusal) => refused(&refusal),
@@ -65,22 +70,41 @@ async fn live(
 async fn report(
     State(deployer): State<Deployer>,
     Extension(identity): Extension<Identity>,
-    Json(Report { project, problems }): Json<Report>,
+    report: Request,
 ) -> Response {
+    let caller = identity.caller(TOOL);
+    // Before anything of it is read.
+    if let Err(refusal) = deployer.may_report(&caller) {
+        return refused(&refusal);
+    }
+    let Report { project, problems } = match Json::from_request(report, &()).await {
+        Ok(Json(report)) => report,
+        Err(rejection) => return malformed(&rejection.body_text()),
+    };
     let project: ProjectRef = match project.parse() {
         Ok(project) => project,
         Err(invalid) => return refused(&Refusal::from(invalid)),
     };
-    match deployer.reconciled(&identity.caller(TOOL), &project, problems) {
+    match deployer.reconciled(&caller, &project, problems) {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(refusal) => refused(&refusal),
     }
+}
+
+fn malformed(why: &str) -> Response {
+    let suggestion = "Use an inkstone reconcile of the server's version.";
+    refused(&Refusal::new(
+        "invalid_argument",
+        format!("This is no message of a reconciler: {why}."),
+        suggestion,
+    ))
 }
 
 fn refused(refusal: &Refusal) -> Response {
     let status = match refusal.code {
         "internal" => StatusCode::INTERNAL_SERVER_ERROR,
         "invalid_argument" => StatusCode::BAD_REQUEST,
+        "not_found" => StatusCode::NOT_FOUND,
         _ => StatusCode::FORBIDDEN,
     };
     problem(status, refusal)

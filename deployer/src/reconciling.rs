@@ -32,6 +32,11 @@ impl Deployer {
         }
     }
 
+    /// Whether the caller may say what could not be done.
+    pub fn may_report(&self, caller: &Caller) -> Result<(), Refusal> {
+        caller.may_on_state(Action::ReadEnv)
+    }
+
     /// Takes what a reconciler says of the environments of a project. For whoever may see the values of
     /// every workspace, as a reconciler has to: what it says is shown to others.
     pub fn reconciled(
@@ -40,7 +45,15 @@ impl Deployer {
         project: &ProjectRef,
         problems: BTreeMap<ServiceName, String>,
     ) -> Result<(), Refusal> {
-        caller.may_on_state(Action::ReadEnv)?;
+        self.may_report(caller)?;
+        if !problems.is_empty() && self.inner.state.live()?.project(project)?.is_none() {
+            let asked = project.to_string();
+            return Err(Refusal::not_found(
+                "project",
+                &asked,
+                "live has no such project any more.",
+            ));
+        }
         if let Some(connected) = &self.inner.cluster {
             let short = |problem: String| {
                 inkstone_spec::printable(&problem).chars().take(MAX_PROBLEM_CHARS).collect()

@@ -112,7 +112,12 @@ pub(crate) async fn run(
         Err(refusal) => {
             let status = git::stop(&mut child, limits.stop).await;
             let stderr = git::stderr(stderr).await;
-            tracing::warn!(%repo, ?status, ?stderr, %refusal, "request stopped");
+            if matches!(refusal, Refusal::Disconnected) {
+                // A client that knows enough hangs up: ArgoCD does.
+                tracing::debug!(%repo, ?status, ?stderr, "the client left");
+            } else {
+                tracing::warn!(%repo, ?status, ?stderr, %refusal, "request stopped");
+            }
             if let Ok(last_word) = last_word {
                 last_word.send(Err(refusal));
             }

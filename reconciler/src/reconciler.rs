@@ -16,6 +16,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use zeroize::Zeroizing;
 
+/// How often a project that is new may refuse us: for some 15 seconds.
+const FAILURES_AT_FIRST: u32 = 5;
 /// How often everything is looked at, whatever is known to have changed.
 const EVERYTHING: Duration = Duration::from_mins(5);
 
@@ -95,20 +97,24 @@ impl Reconciler {
             done = Some(now.clone());
             // One, and then a look at what is new: that does not wait for the others.
             if let Some((project, failures)) = due.take(Instant::now())
-                && !self.reconcile(&now, &project).await
+                && !self.reconcile(&now, &project, failures).await
             {
                 due.failed(project, failures, Instant::now());
             }
         }
     }
 
-    /// Reconciles a project; says whether that is done.
-    async fn reconcile(&self, now: &Snapshot, project: &ProjectRef) -> bool {
+    /// Reconciles a project, which failed so often before; says whether that is done.
+    async fn reconcile(&self, now: &Snapshot, project: &ProjectRef, failures: u32) -> bool {
         match self.project(now, project).await {
             Ok(()) => return true,
             // ArgoCD is about to make it.
             Err(Failed::Cluster(ClusterError::Absent(what))) => {
                 tracing::debug!(%project, what, "waits for its namespace");
+            }
+            // Or to give us our rights there.
+            Err(Failed::Cluster(ClusterError::Forbidden(what))) if failures < FAILURES_AT_FIRST => {
+                tracing::debug!(%project, what, "waits for its rights");
             }
             Err(error @ Failed::InUse) => {
                 tracing::debug!(%project, %error, "its namespace stays");

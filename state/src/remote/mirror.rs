@@ -29,6 +29,8 @@ pub struct Mirror {
 impl Mirror {
     /// The copy at `git_dir`, made empty if there is none yet; nothing is fetched.
     pub fn open(git_dir: &Path, config: RemoteConfig) -> Result<Self, StateError> {
+        // Git is run elsewhere.
+        let git_dir = &std::path::absolute(git_dir).map_err(StateError::io("finding", git_dir))?;
         if !git_dir.join("HEAD").exists() {
             fs::create_dir_all(git_dir).map_err(StateError::io("making", git_dir))?;
             init(git_dir)?;
