@@ -2,7 +2,6 @@
 
 use crate::harness::{World, kubectl, object, wait_for};
 use serde_json::json;
-use serde_json::json;
 
 #[test]
 fn an_edit_in_the_cluster_is_undone() {

@@ -2,11 +2,9 @@
 
 use std::env;
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use serde_json::Value;
 
 use super::enter;
 use super::home::Home;
@@ -15,10 +13,8 @@ use crate::build::Profile;
 use crate::workspace::Workspace;
 use crate::{bench, static_server, step, tools};
 
-/// The tests' name.
-const NAME: &str = "e2e";
-/// They are compiled together with all others, or cargo would compile dependencies again with other features.
-const SELECT: [&str; 4] = ["--workspace", "--tests", "--test", NAME];
+/// The tests, selected as all others are, or cargo would compile the dependencies again with other features.
+const SELECT: [&str; 3] = ["--workspace", "--test", "e2e"];
 /// How many run at the same time: more than there are processors, because most of them wait for the cluster.
 const AT_ONCE: &str = "4";
 /// Who sets this knows better.
@@ -52,25 +48,20 @@ pub(crate) fn whole(workspace: &Workspace) -> Result<()> {
 /// Runs the tests in the cluster that is up, with `arguments` for them.
 pub(crate) fn test(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let home = enter::up(workspace)?;
-    let program = build(workspace)?;
+    build(workspace)?;
     let mut run: Command = enter::inside(&home)?;
-    run.arg(program).args(arguments).env("INKSTONE_MCP_PYTHON", tools::mcp_python(workspace)?);
+    run.arg(workspace.cargo("test").get_program()).arg("test").args(SELECT);
+    run.arg("--").args(arguments).env("INKSTONE_MCP_PYTHON", tools::mcp_python(workspace)?);
     if env::var_os(THREADS).is_none() {
         run.env(THREADS, AT_ONCE);
     }
     step::run_last("tests inside the cluster", &mut run)
 }
 
-/// Compiles the tests and the product that they test; returns the program that the tests are.
-fn build(workspace: &Workspace) -> Result<PathBuf> {
+/// Compiles the tests, and the product that they test.
+fn build(workspace: &Workspace) -> Result<()> {
     let mut build = workspace.cargo("test");
-    build.args(SELECT).args(["--no-run", "--message-format=json-render-diagnostics"]);
-    let messages = step::timed("tests of the cluster", || step::read(&mut build))?;
-    let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let program = messages
-        .filter(|message| message.pointer("/target/name").is_some_and(|name| name == NAME))
-        .find_map(|message| Some(message.get("executable")?.as_str()?.into()));
-    program.context("cargo does not say where the tests of the cluster are")
+    step::run("tests of the cluster", build.args(SELECT).arg("--no-run"))
 }
 
 /// Measures in the cluster that is up how long it takes until visitors see a push.
