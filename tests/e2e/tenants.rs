@@ -166,8 +166,8 @@ fn a_pod_reaches_its_own_project_and_the_internet_and_nobody_else() {
     let links =
         Command::new("ip").args(["-6", "-oneline", "address", "show", "scope", "link"]).output();
     let links = text(&links.unwrap().stdout);
-    let words: Vec<_> = links.split_whitespace().collect();
-    let links = words.windows(2).filter(|pair| pair[0] == "inet6").map(|pair| pair[1]);
+    let fields: Vec<_> = links.split_whitespace().collect();
+    let links = fields.windows(2).filter(|pair| pair[0] == "inet6").map(|pair| pair[1]);
     for link in links.filter_map(|link| link.split('/').next()) {
         for port in [6443, 10250, 7000] {
             assert!(!connects(&inside, &format!("[{link}%2]:{port}")), "{link} {port}");

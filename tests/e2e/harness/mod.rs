@@ -121,7 +121,7 @@ impl World {
             .agent
             .ok("create_service", json!({"name": name, "project": self.project, "repo": repo}));
         let host = host_of(&made);
-        let site = Site { host, git, repo, remote };
+        let site = Site { host, repo, remote, git };
         site.push(text);
         site
     }
