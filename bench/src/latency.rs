@@ -127,6 +127,9 @@ struct Bench {
     name: ServiceRef,
     remote: String,
     version: u32,
+    /// What visitors see, and what they saw before the last push.
+    shown: String,
+    before: String,
     created: Vec<Duration>,
 }
 
@@ -148,6 +151,8 @@ impl Bench {
             name: format!("main/default/{NAME}").parse()?,
             remote: text(&repo, "/git_remote")?,
             version: 0,
+            shown: String::new(),
+            before: String::new(),
             created: Vec::new(),
             folder,
         };
@@ -157,7 +162,8 @@ impl Bench {
         let url = text(&made, "/url")?;
         let host = url.split('/').nth(2).and_then(|host| host.split(':').next());
         host.with_context(|| format!("{url} has no host"))?.clone_into(&mut this.visitor.host);
-        this.until_served(start).await?;
+        this.shown = this.content();
+        this.until_shown(start).await?;
         this.created.push(start.elapsed());
         Ok(this)
     }
@@ -205,6 +211,8 @@ impl Bench {
             anyhow::ensure!(committed.elapsed() < PATIENCE, "{} is not served", self.content());
             sleep(INTERVAL).await;
         }
+        let content = self.content();
+        self.before = std::mem::replace(&mut self.shown, content);
         self.settle().await?;
         Ok(Round {
             committed: committed - start,
@@ -218,9 +226,9 @@ impl Bench {
         let start = Instant::now();
         let mut seen = 0;
         while seen < SETTLED {
-            let is_new = self.visitor.sees(&self.content()).await;
+            let is_new = self.visitor.sees(&self.shown).await;
             seen = if is_new { seen + 1 } else { 0 };
-            anyhow::ensure!(start.elapsed() < PATIENCE, "{} does not stay", self.content());
+            anyhow::ensure!(start.elapsed() < PATIENCE, "{} does not stay", self.shown);
             sleep(INTERVAL).await;
         }
         Ok(())
@@ -233,20 +241,18 @@ impl Bench {
         let newest = text(&newest, "/entries/0/commit")?;
         git::run(&state, &["pull", "--quiet", "--rebase"])?;
         git::run(&state, &["revert", "--no-edit", &newest])?;
-        self.version -= 1;
+        self.shown.clone_from(&self.before);
         let start = Instant::now();
         git::run(&state, &["push", "--quiet"])?;
-        self.until_served(start).await?;
+        self.until_shown(start).await?;
         let took = start.elapsed();
         self.settle().await?;
-        // The next version is one that was never there.
-        self.version += 1;
         Ok(took)
     }
 
-    async fn until_served(&self, start: Instant) -> anyhow::Result<()> {
-        while !self.visitor.sees(&self.content()).await {
-            anyhow::ensure!(start.elapsed() < PATIENCE, "{} is not served", self.content());
+    async fn until_shown(&self, start: Instant) -> anyhow::Result<()> {
+        while !self.visitor.sees(&self.shown).await {
+            anyhow::ensure!(start.elapsed() < PATIENCE, "{} is not served", self.shown);
             sleep(INTERVAL).await;
         }
         Ok(())
