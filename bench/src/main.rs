@@ -80,7 +80,7 @@ struct LatencyArguments {
 /// Beside how many services is measured, and how often.
 const FLEETS: [usize; 2] = [10, 500];
 const QUICK_FLEETS: [usize; 2] = [2, 4];
-const ROUNDS: usize = 9;
+const ROUNDS: usize = 15;
 const QUICK_ROUNDS: usize = 3;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
