@@ -88,7 +88,7 @@ fn deployment_service_and_ingress_of_a_service_find_each_other() {
         let port = &container["ports"][0]["containerPort"];
         assert_eq!(service["spec"]["ports"][0]["targetPort"], *port);
         assert_eq!(container["env"], json!([{"name": "PORT", "value": port.to_string()}]));
-        for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
+        for probe in ["readinessProbe", "livenessProbe"] {
             assert_eq!(container[probe]["tcpSocket"]["port"], *port);
         }
         for rule in ingress["spec"]["rules"].as_array().unwrap() {
