@@ -14,6 +14,7 @@ mod logging;
 mod options;
 mod output;
 mod reconcile;
+mod region;
 mod render;
 mod revert;
 mod serve;

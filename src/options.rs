@@ -15,7 +15,7 @@ use std::str::FromStr;
 
 const DEFAULT_DATA: &str = "./inkstone-data";
 const DEFAULT_LISTEN: &str = "127.0.0.1:8787";
-const DEFAULT_REGION: &str = "eu-central-1";
+pub(crate) const DEFAULT_REGION: &str = "eu-central-1";
 const DEFAULT_APPS_DOMAIN: &str = "apps.localhost";
 const DEFAULT_INGRESS: &str = "traefik";
 const DEFAULT_INGRESS_NAMESPACE: &str = "kube-system";
@@ -95,13 +95,16 @@ serve_options! {
     reconcile: bool, "INKSTONE_RECONCILE", "BOOL";
     /// The namespace of ArgoCD's applications. [default: argocd]
     argocd_namespace: KubernetesName, "INKSTONE_ARGOCD_NAMESPACE", "NAMESPACE";
-    /// The webhooks of ArgoCD: its API server and its applicationset controller, a comma between them.
-    argocd_webhooks: String, "INKSTONE_ARGOCD_WEBHOOKS", "URL,URL";
-    /// A file with the secret of these webhooks, webhook.github.secret in argocd-secret.
+    /// The webhook of ArgoCD's API server, told of every change.
+    argocd_webhook: String, "INKSTONE_ARGOCD_WEBHOOK", "URL";
+    /// That of its applicationset controller, told of what is new and what is gone.
+    applicationset_webhook: String, "INKSTONE_APPLICATIONSET_WEBHOOK", "URL";
+    /// A file with the secret of both, webhook.github.secret in argocd-secret.
     argocd_webhook_secret_file: PathBuf, "INKSTONE_ARGOCD_WEBHOOK_SECRET_FILE", "FILE";
     /// The URL by which ArgoCD knows the state repo. [default: where it is kept]
     argocd_repo_url: String, "INKSTONE_ARGOCD_REPO_URL", "URL";
-    /// First start only: the region. [default: eu-central-1]
+    /// Which of the state repo's regions the cluster is; at the first start, the one to found. [default: the one there
+    /// is; eu-central-1]
     region: Region, "INKSTONE_REGION", "REGION";
     /// First start only: the domain below which services get their hosts. [default: apps.localhost]
     apps_domain: Hostname, "INKSTONE_APPS_DOMAIN", "DOMAIN";
@@ -190,7 +193,8 @@ pub(crate) struct ServeConfig {
     pub(crate) state_remote: Option<RemoteConfig>,
     pub(crate) cluster: Option<ClusterConfig>,
     pub(crate) webhooks: Option<WebhookConfig>,
-    pub(crate) region: Region,
+    /// Which of the regions the cluster is, if it was said.
+    pub(crate) region: Option<Region>,
     pub(crate) apps_domain: Hostname,
     pub(crate) ingress_class: KubernetesName,
     pub(crate) ingress_namespace: KubernetesName,
@@ -209,7 +213,8 @@ pub(crate) struct ClusterConfig {
 /// Whom to tell of pushes.
 #[derive(Clone, Debug)]
 pub(crate) struct WebhookConfig {
-    pub(crate) urls: Vec<String>,
+    pub(crate) api_server: Option<String>,
+    pub(crate) application_sets: Option<String>,
     pub(crate) secret_file: PathBuf,
     pub(crate) repo_url: Option<String>,
 }
@@ -273,15 +278,18 @@ impl ServeOptions {
                 bail!("--reconcile and --argocd-namespace need --kubeconfig: give it, or drop them")
             }
         };
-        let webhooks = match (all.argocd_webhooks, all.argocd_webhook_secret_file) {
-            (Some(urls), Some(secret_file)) => Some(WebhookConfig {
-                urls: urls.split(',').map(|url| url.trim().to_owned()).collect(),
+        let (api_server, application_sets) = (all.argocd_webhook, all.applicationset_webhook);
+        let has_any = api_server.is_some() || application_sets.is_some();
+        let webhooks = match all.argocd_webhook_secret_file {
+            Some(secret_file) if has_any => Some(WebhookConfig {
+                api_server,
+                application_sets,
                 secret_file,
                 repo_url: all.argocd_repo_url,
             }),
-            (None, None) if all.argocd_repo_url.is_none() => None,
+            None if !has_any && all.argocd_repo_url.is_none() => None,
             _ => bail!(
-                "--argocd-webhooks and --argocd-webhook-secret-file go together: give both or none"
+                "--argocd-webhook and --applicationset-webhook go with --argocd-webhook-secret-file: give the file and one of them, or none"
             ),
         };
         let public_url = all.public_url.as_deref().map(public_url).transpose()?;
@@ -306,7 +314,7 @@ impl ServeOptions {
             state_remote,
             cluster,
             webhooks,
-            region: all.region.map_or_else(|| DEFAULT_REGION.parse(), Ok)?,
+            region: all.region,
             apps_domain: all.apps_domain.map_or_else(|| DEFAULT_APPS_DOMAIN.parse(), Ok)?,
             ingress_class: all.ingress_class.map_or_else(|| DEFAULT_INGRESS.parse(), Ok)?,
             ingress_namespace: all

@@ -6,7 +6,7 @@ mod server;
 use crate::cli::ReconcileArgs;
 use crate::output::{json, line, table};
 use crate::serve::{registry_pulls, secret, server_pulls, stop_signal};
-use crate::{Verdict, logging};
+use crate::{Verdict, logging, region};
 use anyhow::{Context as _, bail};
 use inkstone_cluster::{Access, Cluster};
 use inkstone_reconciler::plan::Action;
@@ -55,6 +55,7 @@ pub(crate) async fn reconcile(args: ReconcileArgs) -> anyhow::Result<Verdict> {
         () = reconciler.run(live) => {}
         () = stopped => tracing::info!("stopping"),
     }
+    mirror.end_soon();
     Ok(Verdict::Good)
 }
 
@@ -82,7 +83,7 @@ async fn follow(
         let is_news = last.as_ref().and_then(Snapshot::commit) != live.commit();
         if is_news {
             tracing::info!(commit = live.commit().map(tracing::field::display), "live moved");
-            if let Err(error) = check_region(&live, region) {
+            if let Err(error) = region::check(&live, region) {
                 tracing::error!("{error:#}");
             }
             moved.send_replace(Some(live.clone()));
@@ -118,15 +119,6 @@ async fn wait(server: Option<&Server>, seen: Option<&CommitId>) -> Told {
     }
 }
 
-/// Goes on only if the state repo knows the cluster: with another region's name there is never anything to do.
-fn check_region(live: &Snapshot, region: &Region) -> anyhow::Result<()> {
-    if live.cluster(region)?.is_some() {
-        return Ok(());
-    }
-    let known = live.regions()?.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    bail!("the state repo has no region {region}, but {known}: say which with --region")
-}
-
 /// Does something with the copy that takes its time.
 async fn with<T: Send + 'static>(
     mirror: &Arc<Mirror>,
@@ -143,7 +135,7 @@ async fn plan(
     as_json: bool,
 ) -> anyhow::Result<Verdict> {
     let live = with(mirror, Mirror::fetch).await?;
-    check_region(&live, region)?;
+    region::check(&live, region)?;
     let actions = reconciler.plan(&live).await?;
     if as_json {
         let rows = actions.iter().map(|(project, action)| {
@@ -175,9 +167,6 @@ fn pull(args: &ReconcileArgs) -> anyhow::Result<Box<PullCredentials>> {
 /// Tells the server, if there is one; the log has it anyway.
 fn report(server: Option<Arc<Server>>) -> Box<Reporter> {
     Box::new(move |project, problems| {
-        for (service, problem) in &problems {
-            tracing::warn!(%project, %service, problem, "the environment of a service cannot be opened");
-        }
         if let Some(server) = &server {
             server.report(project, &problems);
         }

@@ -9,8 +9,8 @@ mod settle;
 
 use crate::cli::ServeArgs;
 use crate::data_dir::{DataDir, template_set};
-use crate::options::{RegistryConfig, ServeConfig};
-use crate::{Verdict, logging};
+use crate::options::{DEFAULT_REGION, RegistryConfig, ServeConfig};
+use crate::{Verdict, logging, region};
 use anyhow::{Context as _, bail};
 use cluster::Followers;
 pub(crate) use cluster::{registry_pulls, secret, server_pulls};
@@ -55,9 +55,10 @@ pub(crate) async fn serve(args: ServeArgs) -> anyhow::Result<Verdict> {
         ..ApiConfig::for_public_url(&public_url)?
     };
 
-    let followers = Followers::new(&config, &data, &public_url).await?;
+    let connected = cluster::connect(&config).await?;
     let (deployer, start, unsettled) =
-        open(&config, &data, &public_url, server, followers.connected.clone()).await?;
+        open(&config, &data, &public_url, server, connected.clone()).await?;
+    let followers = Followers::new(&config, &data, &public_url, connected, deployer.region())?;
     let git = inkstone_githost::router(
         GitAuthorizer(deployer.clone()),
         GitSink(deployer.clone()),
@@ -123,7 +124,7 @@ async fn open(
     }
     let keyring = data.keyring()?;
     let founding = Founding {
-        region: config.region.clone(),
+        region: config.region.clone().map_or_else(|| DEFAULT_REGION.parse(), Ok)?,
         apps_domain: config.apps_domain.clone(),
         ingress: Ingress {
             class: config.ingress_class.clone(),
@@ -137,7 +138,8 @@ async fn open(
     };
     let (state, founded) = data.found_or_open(&founding)?;
     let state = data.attach(state, config.state_remote.as_ref())?;
-    let settling = Settling { set, region: config.region.clone() };
+    let region = region::resolve(&state.main()?, config.region.as_ref())?;
+    let settling = Settling { set, region: region.clone() };
     let unsettled = match settling.settle(&state) {
         Ok(()) => None,
         // It can be read meanwhile.
@@ -164,7 +166,7 @@ async fn open(
         cluster,
         settings: Settings {
             public_url: public_url.to_owned(),
-            region: config.region.clone(),
+            region,
             workers: config.workers,
             workspace_cap: config.workspace_cap,
             hooks_dir: data.hooks()?,
@@ -233,11 +235,7 @@ fn image_store(registry: Option<&RegistryConfig>, data: &DataDir) -> anyhow::Res
     let transport = if registry.insecure { Transport::Http } else { Transport::Https };
     let credentials = match &registry.user {
         None => None,
-        Some((user, file)) => {
-            let password = std::fs::read_to_string(file)
-                .with_context(|| format!("cannot read {}", file.display()))?;
-            Some(Credentials::new(user.as_str(), password.trim_end()))
-        }
+        Some((user, file)) => Some(Credentials::new(user.as_str(), secret(file)?.as_str())),
     };
     Ok(ImageStore::Registry(Registry::new(registry.location.clone(), transport, credentials)))
 }

@@ -10,6 +10,9 @@ use std::time::Duration;
 const IN_CLUSTER: &str = "in-cluster";
 /// How long a connection may take to come about.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
+/// How long the API server may say nothing: longer than a watch lasts in which nothing happens, which is
+/// [`crate::watch::WATCH_SECONDS`].
+const SILENCE: Duration = Duration::from_secs(35);
 /// The user agent, as the cluster's audit log has it.
 const USER_AGENT: &str = concat!("inkstone/", env!("CARGO_PKG_VERSION"));
 
@@ -76,6 +79,11 @@ impl Cluster {
             }
         };
         config.connect_timeout = Some(CONNECT_TIME);
+        config.read_timeout = Some(SILENCE);
+        // Between two requests a connection is silent for as long as nobody asks.
+        config.reset_reader_on_write = true;
+        // For minutes nobody would hear that the cluster fails. Whoever asks tries again by himself.
+        config.default_retry = false;
         config.headers.push((http::header::USER_AGENT, http::HeaderValue::from_static(USER_AGENT)));
         let client =
             Client::try_from(config).map_err(|error| AccessError::Client(error.to_string()))?;

@@ -37,13 +37,8 @@ pub struct Webhook {
 #[derive(Debug, thiserror::Error)]
 pub enum WebhookError {
     /// There is no such URL, or no client could be made.
-    #[error("cannot be told at {url}: {reason}")]
-    Unusable {
-        /// The URL.
-        url: String,
-        /// What is wrong with it.
-        reason: String,
-    },
+    #[error("{0}")]
+    Unusable(String),
     /// It was not heard.
     #[error("{url} was not reached: {reason}")]
     Unreached {
@@ -72,16 +67,22 @@ pub enum WebhookError {
 impl Webhook {
     /// A webhook at `url`, which shares `secret` and knows the state repo as `repo_url`.
     pub fn new(url: &str, secret: Zeroizing<String>, repo_url: &str) -> Result<Self, WebhookError> {
-        let unusable = |reason: String| WebhookError::Unusable { url: url.to_owned(), reason };
-        let parsed = reqwest::Url::parse(url).map_err(|error| unusable(error.to_string()))?;
+        // The URL is not repeated: it may have a password in it.
+        let parsed = reqwest::Url::parse(url)
+            .map_err(|error| WebhookError::Unusable(format!("that is no URL: {error}")))?;
         if !matches!(parsed.scheme(), "http" | "https") {
-            return Err(unusable("use an http:// or https:// URL".to_owned()));
+            return Err(WebhookError::Unusable("use an http:// or https:// URL".to_owned()));
+        }
+        if !parsed.username().is_empty() || parsed.password().is_some() {
+            return Err(WebhookError::Unusable(
+                "leave user and password out of the URL: the secret that is shared tells who speaks".to_owned(),
+            ));
         }
         let client = reqwest::Client::builder()
             .timeout(WEBHOOK_TIME)
             .redirect(reqwest::redirect::Policy::none())
             .build()
-            .map_err(|error| unusable(error.to_string()))?;
+            .map_err(|error| WebhookError::Unusable(error.to_string()))?;
         Ok(Self { url: url.to_owned(), secret, repo_url: repo_url.to_owned(), client })
     }
 
@@ -172,11 +173,12 @@ mod tests {
 
     #[test]
     fn only_http_is_a_webhook() {
-        for url in ["ftp://x/api/webhook", "x", "file:///etc/passwd"] {
-            assert!(
-                Webhook::new(url, Zeroizing::default(), "http://x/state.git").is_err(),
-                "{url}"
-            );
+        for url in
+            ["ftp://x/api/webhook", "x", "file:///etc/passwd", "https://u:pass@x/api/webhook"]
+        {
+            let refused = Webhook::new(url, Zeroizing::default(), "http://x/state.git");
+            let said = refused.err().unwrap().to_string();
+            assert!(!said.contains("pass"), "{said}");
         }
     }
 }

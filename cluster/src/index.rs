@@ -322,7 +322,7 @@ mod tests {
     }
 
     fn set(revision: &str) -> ReplicaSetFacts {
-        ReplicaSetFacts { revision: revision.to_owned() }
+        ReplicaSetFacts { revision: revision.to_owned(), ..ReplicaSetFacts::default() }
     }
 
     fn event(name: &str, second: i64) -> EventFacts {

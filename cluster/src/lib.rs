@@ -27,7 +27,7 @@ pub use facts::{
 pub use index::{Kind, Seen};
 pub use logs::{Log, LogError};
 pub use namespaces::NewNamespaces;
-pub use objects::{ClusterError, NewSecret, Removal, SecretFacts};
+pub use objects::{Abandoned, ClusterError, NewSecret, SecretFacts};
 pub use observed::Observed;
 pub use ports::Listening;
 pub use standing::{Phase, PodLine, Problem, Reason, Standing, Wanted, standing};

@@ -46,14 +46,18 @@ impl Cluster {
         let client = self.client();
         let task = tokio::spawn(async move {
             let mut pause = FIRST_PAUSE;
+            let mut is_lost = false;
             loop {
                 let api = Api::<PartialObjectMeta<Namespace>>::all(client.clone());
                 let ours = watcher::Config::default().timeout(WATCH_SECONDS).labels(MANAGED);
                 let mut stream = std::pin::pin!(watcher(api, ours));
                 while let Some(event) = stream.next().await {
                     match event {
-                        Ok(Event::Apply(found) | Event::InitApply(found)) => {
+                        Ok(Event::InitDone) => {
                             pause = FIRST_PAUSE;
+                            is_lost = false;
+                        }
+                        Ok(Event::Apply(found) | Event::InitApply(found)) => {
                             let Some(project) = project_of(&found.metadata) else { continue };
                             if sender.send(project).await.is_err() {
                                 return;
@@ -61,7 +65,10 @@ impl Cluster {
                         }
                         Ok(_) => {}
                         Err(error) => {
-                            tracing::debug!(%error, "the namespaces cannot be watched");
+                            if !is_lost {
+                                tracing::warn!(%error, "the namespaces cannot be watched");
+                            }
+                            is_lost = true;
                             break;
                         }
                     }

@@ -60,15 +60,17 @@ pub struct SecretFacts {
     pub created: Option<Timestamp>,
 }
 
-/// What became of a namespace that no project needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Removal {
-    /// It is being removed from now on.
-    Begun,
-    /// It was on its way out before, is gone, or is not that project's.
+/// How it is with a namespace that no project needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Abandoned {
+    /// It is on its way out, gone, or not that project's.
     Settled,
-    /// Something is still in it, or it is too young to tell.
+    /// Something is still in it.
     InUse,
+    /// It is too young to tell whether nobody needs it.
+    Young,
+    /// Nothing runs in it. Its UID, by which it is told from one that is made anew.
+    Empty(String),
 }
 
 /// Why something could not be done in the cluster.
@@ -136,39 +138,49 @@ impl Cluster {
         Ok(found.items.iter().filter_map(|it| project_of(&it.metadata)).collect())
     }
 
-    /// Removes the namespace of a project that is gone from the state repo as it was at `known`, if nothing
-    /// runs in it. One that was made since, or just now, may be of a project that is only not known yet.
-    pub async fn remove_empty_namespace(
+    /// How it is with the namespace of a project that is gone from the state repo as it was seen at `known`. One that
+    /// was made since, or just now, may be of a project that is only not known yet.
+    pub async fn abandoned(
         &self,
         project: &ProjectRef,
         known: Timestamp,
         now: Timestamp,
-    ) -> Result<Removal, ClusterError> {
+    ) -> Result<Abandoned, ClusterError> {
         let namespace = project.namespace();
         let name = namespace.as_str();
         let api: Api<KubeNamespace> = Api::all(self.client());
         let found = match in_time(api.get_metadata(name)).await {
             Ok(found) => found,
-            Err(error) => return gone(Err(error)).map(|()| Removal::Settled),
+            Err(error) => return gone(Err(error)).map(|()| Abandoned::Settled),
         };
         let is_leaving = found.metadata.deletion_timestamp.is_some();
         if is_leaving || project_of(&found.metadata).as_ref() != Some(project) {
-            return Ok(Removal::Settled);
+            return Ok(Abandoned::Settled);
         }
         let is_old = time(found.metadata.creation_timestamp.as_ref())
             .is_some_and(|made| made <= known && now.duration_since(made) >= YOUNG);
-        let is_used = !is_old
-            || self.has::<Deployment>(name).await?
+        if !is_old {
+            return Ok(Abandoned::Young);
+        }
+        let is_used = self.has::<Deployment>(name).await?
             || self.has::<Pod>(name).await?
             || self.has::<PersistentVolumeClaim>(name).await?;
         if is_used {
-            return Ok(Removal::InUse);
+            return Ok(Abandoned::InUse);
         }
-        // Not one that was made anew meanwhile.
-        let same = Preconditions { uid: found.metadata.uid, resource_version: None };
+        Ok(Abandoned::Empty(found.metadata.uid.unwrap_or_default()))
+    }
+
+    /// Removes a namespace, if it still is the one of that UID.
+    pub async fn remove_namespace(
+        &self,
+        namespace: &Namespace,
+        uid: String,
+    ) -> Result<(), ClusterError> {
+        let api: Api<KubeNamespace> = Api::all(self.client());
+        let same = Preconditions { uid: Some(uid), resource_version: None };
         let params = DeleteParams { preconditions: Some(same), ..DeleteParams::default() };
-        gone(in_time(api.delete(name, &params)).await.map(drop))?;
-        Ok(Removal::Begun)
+        gone(in_time(api.delete(namespace.as_str(), &params)).await.map(drop))
     }
 
     async fn has<K>(&self, namespace: &str) -> Result<bool, ClusterError>

@@ -35,8 +35,16 @@ impl Observed {
 
     /// Whether a pod is one of these.
     pub fn is_newest(&self, pod: &PodFacts) -> bool {
-        let revision = self.deployment.as_ref().map(|it| it.revision.as_str()).unwrap_or_default();
         let set = self.replica_sets.get(&pod.replica_set);
-        set.is_some_and(|set| set.revision == revision) && !pod.leaving
+        set.is_some_and(|set| self.has_revision(set)) && !pod.leaving
+    }
+
+    /// The replica set of what is applied now.
+    pub(crate) fn newest_set(&self) -> Option<&ReplicaSetFacts> {
+        self.replica_sets.values().find(|set| self.has_revision(set))
+    }
+
+    fn has_revision(&self, set: &ReplicaSetFacts) -> bool {
+        self.deployment.as_ref().is_some_and(|it| it.revision == set.revision)
     }
 }

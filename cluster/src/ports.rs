@@ -28,6 +28,8 @@ const CONFIRMATION: SignedDuration = SignedDuration::from_secs(4);
 /// Where programs listen that were not told otherwise.
 const USUAL: [u16; 14] =
     [80, 3000, 3001, 4000, 4200, 5000, 5173, 8000, 8080, 8081, 8088, 8888, 9000, 9090];
+/// Where nobody listens. If even that is open, the cluster is too busy to refuse anything in time.
+const NOBODYS: u16 = 1;
 /// The most ports that are tried because a process wrote their numbers.
 const MAX_NAMED: usize = 8;
 /// How many of its last lines are looked through for them.
@@ -124,7 +126,7 @@ fn in_turn(
 fn is_silent(pod: &PodFacts, now: Timestamp) -> bool {
     pod.container.as_ref().is_some_and(|container| match container.state {
         ContainerState::Running { since: Some(since) } => {
-            !container.started && !pod.leaving && now.duration_since(since) >= GRACE
+            !container.ready && !pod.leaving && now.duration_since(since) >= GRACE
         }
         _ => false,
     })
@@ -137,13 +139,17 @@ async fn look(
     wanted: Option<u16>,
 ) -> Listening {
     let lines = cluster.log(namespace, pod, LINES, false).await.unwrap_or_default();
-    let named = numbers(&lines.lines).take(MAX_NAMED);
-    let ports: BTreeSet<u16> = named.chain(USUAL).chain(wanted).collect();
+    let named = numbers(&lines.lines);
+    let ports: BTreeSet<u16> =
+        named.into_iter().chain(USUAL).chain(wanted).chain([NOBODYS]).collect();
     let tried = ports.into_iter().map(async |port| {
         let is_open = is_open(cluster, namespace, pod, port).await;
         is_open.then_some(port)
     });
     let open: Vec<u16> = join_all(tried).await.into_iter().flatten().collect();
+    if open.contains(&NOBODYS) && wanted != Some(NOBODYS) {
+        return Listening::default();
+    }
     let for_itself = wanted.is_some_and(|wanted| open.contains(&wanted));
     // Where the port is right, others are nobody's affair.
     let elsewhere = if for_itself { Vec::new() } else { open };
@@ -163,10 +169,19 @@ async fn is_open(cluster: &Cluster, namespace: &Namespace, pod: &str, port: u16)
     is_open
 }
 
-/// The numbers in some lines that look like ports, the last ones first.
-fn numbers(lines: &[String]) -> impl Iterator<Item = u16> {
+/// The numbers in some lines that look like ports: those of the last lines, if there are many. The ones that are
+/// shorter are usual, or of a time.
+fn numbers(lines: &[String]) -> BTreeSet<u16> {
     let words = lines.iter().rev().flat_map(|line| line.split(|c: char| !c.is_ascii_digit()));
-    words.filter(|word| (2..=5).contains(&word.len())).filter_map(|word| word.parse().ok())
+    let words = words.filter(|word| matches!(word.len(), 4 | 5));
+    let mut found = BTreeSet::new();
+    for number in words.filter_map(|word| word.parse().ok()) {
+        if found.len() == MAX_NAMED {
+            break;
+        }
+        found.insert(number);
+    }
+    found
 }
 
 #[cfg(test)]
@@ -211,8 +226,11 @@ mod tests {
 
     #[test]
     fn what_a_process_says_of_its_port_is_found() {
-        let lines = ["started at 12:00", "listening on http://0.0.0.0:7777/", "worker 1"];
-        let lines: Vec<String> = lines.map(str::to_owned).to_vec();
-        assert!(numbers(&lines).any(|port| port == 7777));
+        let time = "2026-11-21T10:00:01.123456Z";
+        let mut lines = vec![format!("{time} listening on http://0.0.0.0:7777/")];
+        lines.extend((1..=9).map(|worker| format!("{time} worker {worker} is ready")));
+        assert!(numbers(&lines).contains(&7777));
+        let many: Vec<String> = (4000..5000).map(|number| number.to_string()).collect();
+        assert_eq!(numbers(&many), (5000 - 8..5000).collect());
     }
 }

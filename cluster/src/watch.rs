@@ -26,7 +26,7 @@ const APPLICATIONS: &str = "inkstone.dev/service";
 /// Only what went wrong is read of the events.
 const WARNINGS: &str = "type=Warning";
 /// How long one request of a watch lasts before the next goes on where it was, in seconds. A connection that died
-/// silently is noticed a few seconds after that.
+/// silently is noticed soon after that.
 pub(crate) const WATCH_SECONDS: u32 = 25;
 /// How long after a watch has failed the next one begins.
 pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(500);

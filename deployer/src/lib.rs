@@ -93,7 +93,7 @@ pub struct Parts {
 pub struct Settings {
     /// The base of every URL that is handed out, without a trailing slash.
     pub public_url: String,
-    /// Where new workspaces go.
+    /// Which region the connected cluster is.
     pub region: Region,
     /// How many deployments are built at a time.
     pub workers: usize,
@@ -168,6 +168,11 @@ impl Deployer {
     fn identities(&self) -> Result<Arc<Identities>, Refusal> {
         let found = self.inner.keyring.identities();
         found.map_err(|error| Refusal::internal("the identity file cannot be used", &error))
+    }
+
+    /// Which region the connected cluster is.
+    pub fn region(&self) -> &Region {
+        &self.inner.settings.region
     }
 
     /// The store, for health and metrics.

@@ -72,7 +72,7 @@ impl Sight {
             Self::NoCluster => {
                 return plain(
                     "not_observed",
-                    "No cluster is connected: a deployment ends at committed.",
+                    "No cluster of its region is connected: a deployment ends at committed.",
                 );
             }
             Self::NotReleased => return plain("not_released", "Nothing of it is deployed yet."),
@@ -156,7 +156,10 @@ impl Deployer {
 
     /// How a service's release is doing as of `snapshot`.
     pub(crate) fn sight(&self, snapshot: &Snapshot, region: &Region, service: &Service) -> Sight {
-        let Some(connected) = &self.inner.cluster else { return Sight::NoCluster };
+        let is_here = *region == self.inner.settings.region;
+        let Some(connected) = self.inner.cluster.as_ref().filter(|_| is_here) else {
+            return Sight::NoCluster;
+        };
         let (Some(release), Some(port)) = (&service.release, service.effective_port()) else {
             return Sight::NotReleased;
         };

@@ -2,7 +2,7 @@
 //! history, and nothing is in a hurry to go.
 
 use crate::desired;
-use crate::plan::{self, Action};
+use crate::plan;
 use crate::reconciler::{Failed, Reconciler};
 use crate::window::{self, Named};
 use inkstone_cluster::ClusterError;
@@ -60,11 +60,9 @@ impl Reconciler {
         let desired = desired::desired(&now, self.region(), project)?;
         let none = BTreeSet::new();
         let named = named.get(project).unwrap_or(&none);
-        for action in plan::unneeded(desired.as_ref(), named, start, &found) {
-            if let Action::Delete(name) = &action {
-                self.cluster().delete_secret(&namespace, name).await?;
-                tracing::info!(%project, %action, "collected");
-            }
+        for name in plan::unneeded(desired.as_ref(), named, start, &found) {
+            self.cluster().delete_secret(&namespace, &name).await?;
+            tracing::info!(%project, secret = name, "removed what nobody needs any more");
         }
         Ok(())
     }

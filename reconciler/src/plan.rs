@@ -14,36 +14,55 @@ pub const PULL_SECRET: &str = "registry";
 /// How old a Secret is at least that is removed: clocks differ.
 const YOUNG: SignedDuration = SignedDuration::from_hours(1);
 
-/// One thing to do.
+/// A Secret that is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// The one that nodes pull with.
+    Pull,
+    /// The one of an environment.
+    Env(String),
+}
+
+impl Missing {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Pull => PULL_SECRET,
+            Self::Env(name) => name,
+        }
+    }
+}
+
+/// One thing that would be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Put the Secret there that nodes pull with.
-    PutPull,
-    /// Put the Secret of an environment there.
-    PutEnv(String),
+    /// Put a Secret there.
+    Put(Missing),
     /// Remove a Secret that nothing names any more.
     Delete(String),
+    /// Remove the namespace of a project that is gone, in which nothing runs.
+    RemoveNamespace,
 }
 
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::PutPull => write!(f, "put secret {PULL_SECRET}"),
-            Self::PutEnv(name) => write!(f, "put secret {name}"),
+            Self::Put(missing) => write!(f, "put secret {}", missing.name()),
             Self::Delete(name) => write!(f, "delete secret {name}"),
+            Self::RemoveNamespace => write!(f, "remove the namespace"),
         }
     }
 }
 
 /// What is missing: what nodes pull with first, since pods need it first. An environment's Secret is never
 /// changed: its name tells its content.
-pub fn missing(desired: &Desired, pull: &Digest, found: &[SecretFacts]) -> Vec<Action> {
+pub fn missing(desired: &Desired, pull: &Digest, found: &[SecretFacts]) -> Vec<Missing> {
     let there = |name: &str| found.iter().find(|secret| secret.name == name);
     let has_pull =
         there(PULL_SECRET).is_some_and(|secret| secret.content.as_deref() == Some(pull.as_str()));
-    let pull = (!has_pull).then_some(Action::PutPull).into_iter();
+    let pull = (!has_pull).then_some(Missing::Pull).into_iter();
     let envs = desired.envs.keys().filter(|name| there(name).is_none());
-    pull.chain(envs.cloned().map(Action::PutEnv)).collect()
+    pull.chain(envs.cloned().map(Missing::Env)).collect()
 }
 
 /// What is there and neither wanted now nor named by anything in the revert window, as that was at `start`. What is
@@ -53,7 +72,7 @@ pub fn unneeded(
     named: &BTreeSet<String>,
     start: Timestamp,
     found: &[SecretFacts],
-) -> Vec<Action> {
+) -> Vec<String> {
     let is_old = |secret: &&SecretFacts| {
         secret.created.is_some_and(|created| start.duration_since(created) >= YOUNG)
     };
@@ -68,7 +87,6 @@ pub fn unneeded(
         .map(|secret| &secret.name)
         .filter(|name| !is_wanted(name))
         .cloned()
-        .map(Action::Delete)
         .collect()
 }
 
@@ -120,8 +138,8 @@ mod tests {
     fn an_empty_namespace_is_given_what_nodes_pull_with_before_all_else() {
         let pull = Digest::of(b"pull");
         let actions = missing(&wanted(&["a-env-1", "b-env-2"]), &pull, &[]);
-        let env = |name: &str| Action::PutEnv(name.to_owned());
-        assert_eq!(actions, [Action::PutPull, env("a-env-1"), env("b-env-2")]);
+        let env = |name: &str| Missing::Env(name.to_owned());
+        assert_eq!(actions, [Missing::Pull, env("a-env-1"), env("b-env-2")]);
     }
 
     #[test]
@@ -134,7 +152,7 @@ mod tests {
     #[test]
     fn other_credentials_take_the_place_of_those_that_are_there() {
         let found = found(&[], Some(&Digest::of(b"old")));
-        assert_eq!(missing(&wanted(&[]), &Digest::of(b"new"), &found), [Action::PutPull]);
+        assert_eq!(missing(&wanted(&[]), &Digest::of(b"new"), &found), [Missing::Pull]);
     }
 
     #[test]
@@ -142,14 +160,13 @@ mod tests {
         let pull = Digest::of(b"pull");
         let named = BTreeSet::from(["a-env-old".to_owned()]);
         let found = found(&["a-env-1", "a-env-old", "a-env-ancient"], Some(&pull));
-        let gone = || Action::Delete("a-env-ancient".to_owned());
+        let gone = "a-env-ancient";
         let start = Timestamp::UNIX_EPOCH + YOUNG;
-        assert_eq!(unneeded(Some(&wanted(&["a-env-1"])), &named, start, &found), [gone()]);
+        assert_eq!(unneeded(Some(&wanted(&["a-env-1"])), &named, start, &found), [gone]);
         // A project that is gone keeps what the window names, too.
-        let now_too = Action::Delete("a-env-1".to_owned());
-        assert_eq!(unneeded(None, &named, start, &found), [now_too, gone()]);
+        assert_eq!(unneeded(None, &named, start, &found), ["a-env-1", gone]);
         // Nor does what was put there while the window was looked through.
         let early = start - SignedDuration::from_secs(1);
-        assert_eq!(unneeded(None, &named, early, &found), []);
+        assert!(unneeded(None, &named, early, &found).is_empty());
     }
 }

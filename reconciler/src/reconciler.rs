@@ -2,12 +2,11 @@
 
 use crate::desired::{self, SealedEnv};
 use crate::due::Due;
-use crate::plan::{self, Action, PULL_SECRET};
+use crate::plan::{self, Action, Missing, PULL_SECRET};
 use crate::window;
-use inkstone_cluster::{Cluster, ClusterError, NewSecret, Removal};
+use inkstone_cluster::{Abandoned, Cluster, ClusterError, NewSecret};
 use inkstone_secrets::Keyring;
 use inkstone_spec::{Digest, ImageRegistry, Owner, ProjectRef, Region, ServiceName, StatePath};
-use inkstone_state::history::Walk;
 use inkstone_state::{Snapshot, StateError};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +19,8 @@ use zeroize::Zeroizing;
 const FAILURES_AT_FIRST: u32 = 5;
 /// How often everything is looked at, whatever is known to have changed.
 const EVERYTHING: Duration = Duration::from_mins(5);
+/// How long a state repo that cannot be read is left alone.
+const UNREADABLE: Duration = Duration::from_secs(5);
 
 /// What nodes pull the images of a project with: the content of a Docker configuration file. It is a
 /// secret.
@@ -60,7 +61,11 @@ impl Reconciler {
     }
 
     async fn follow(&self, mut live: watch::Receiver<Option<Snapshot>>) {
+        if live.wait_for(Option::is_some).await.is_err() {
+            return;
+        }
         let mut done: Option<Snapshot> = None;
+        let mut since = Timestamp::now();
         let mut due = Due::default();
         let mut everything = tokio::time::interval(EVERYTHING);
         let mut appeared = self.parts.cluster.new_namespaces();
@@ -75,38 +80,50 @@ impl Reconciler {
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
             }
             let Some(now) = live.borrow_and_update().clone() else { continue };
-            let region = &self.parts.region;
-            let changed = changed(&now, done.as_ref(), region).and_then(|changed| {
-                let all = if is_routine { desired::projects(&now, region)? } else { Vec::new() };
-                Ok((changed, all))
-            });
-            match changed {
-                Ok((changed, all)) => {
+            match changed(&now, done.as_ref(), &self.parts.region) {
+                Ok(changed) => {
                     for project in changed {
                         due.changed(project, Instant::now());
-                    }
-                    for project in all {
-                        due.routine(project, Instant::now());
                     }
                 }
                 Err(error) => {
                     tracing::error!(%error, "the state repo cannot be read");
+                    tokio::time::sleep(UNREADABLE).await;
                     continue;
                 }
+            }
+            if is_routine {
+                match self.all_projects(&now).await {
+                    Ok(all) => {
+                        for project in all {
+                            due.routine(project, Instant::now());
+                        }
+                    }
+                    Err(error) => tracing::warn!(%error, "not everything could be looked at"),
+                }
+            }
+            if done.as_ref().and_then(Snapshot::commit) != now.commit() {
+                since = Timestamp::now();
             }
             done = Some(now.clone());
             // One, and then a look at what is new: that does not wait for the others.
             if let Some((project, failures)) = due.take(Instant::now())
-                && !self.reconcile(&now, &project, failures).await
+                && !self.reconcile(&now, since, &project, failures).await
             {
                 due.failed(project, failures, Instant::now());
             }
         }
     }
 
-    /// Reconciles a project, which failed so often before; says whether that is done.
-    async fn reconcile(&self, now: &Snapshot, project: &ProjectRef, failures: u32) -> bool {
-        match self.project(now, project).await {
+    /// Reconciles a project with what is live since a moment; it failed so often before. Says whether that is done.
+    async fn reconcile(
+        &self,
+        now: &Snapshot,
+        since: Timestamp,
+        project: &ProjectRef,
+        failures: u32,
+    ) -> bool {
+        match self.project(now, since, project).await {
             Ok(()) => return true,
             // ArgoCD is about to make it.
             Err(Failed::Cluster(ClusterError::Absent(what))) => {
@@ -116,7 +133,7 @@ impl Reconciler {
             Err(Failed::Cluster(ClusterError::Forbidden(what))) if failures < FAILURES_AT_FIRST => {
                 tracing::debug!(%project, what, "waits for its rights");
             }
-            Err(error @ Failed::InUse) => {
+            Err(error @ (Failed::InUse | Failed::TooYoung)) => {
                 tracing::debug!(%project, %error, "its namespace stays");
             }
             Err(error) => {
@@ -126,43 +143,50 @@ impl Reconciler {
         false
     }
 
-    async fn project(&self, now: &Snapshot, project: &ProjectRef) -> Result<(), Failed> {
+    async fn project(
+        &self,
+        now: &Snapshot,
+        since: Timestamp,
+        project: &ProjectRef,
+    ) -> Result<(), Failed> {
         let cluster = &self.parts.cluster;
+        // Before all else: of another region's name nothing is there, and everything seems to be gone.
+        let pull = self.pull(now, project)?;
         let Some(desired) = desired::desired(now, &self.parts.region, project)? else {
             (self.parts.report)(project, BTreeMap::new());
-            let head = Walk::from(now)?.next().transpose()?;
-            let known = head.map_or(Timestamp::UNIX_EPOCH, |commit| commit.time);
-            let removal = cluster.remove_empty_namespace(project, known, Timestamp::now()).await?;
-            return match removal {
-                Removal::InUse => Err(Failed::InUse),
-                Removal::Begun => {
+            match cluster.abandoned(project, since, Timestamp::now()).await? {
+                Abandoned::Settled => {}
+                Abandoned::InUse => return Err(Failed::InUse),
+                Abandoned::Young => return Err(Failed::TooYoung),
+                Abandoned::Empty(uid) => {
+                    cluster.remove_namespace(&project.namespace(), uid).await?;
                     tracing::info!(%project, "removed its namespace: git and cluster are empty of it");
-                    Ok(())
                 }
-                Removal::Settled => Ok(()),
-            };
+            }
+            return Ok(());
         };
-        let pull = self.pull(now, project)?;
         let digest = Digest::of(pull.as_bytes());
         let found = cluster.secrets(&project.namespace()).await?;
         let mut problems = desired.broken.clone();
-        for action in plan::missing(&desired, &digest, &found) {
-            match &action {
-                Action::PutPull => {
-                    cluster.put_secret(&pull_secret(project, &pull, &digest)).await?;
-                }
-                Action::PutEnv(name) => {
+        for missing in plan::missing(&desired, &digest, &found) {
+            let secret = match &missing {
+                Missing::Pull => pull_secret(project, &pull, &digest),
+                Missing::Env(name) => {
                     let Some(env) = desired.envs.get(name) else { continue };
                     match self.open(project, name, env) {
-                        Ok(secret) => cluster.put_secret(&secret).await?,
+                        Ok(secret) => secret,
                         Err(why) => {
                             problems.insert(env.service.clone(), why);
+                            continue;
                         }
                     }
                 }
-                Action::Delete(_) => {}
-            }
-            tracing::info!(%project, %action, "reconciled");
+            };
+            cluster.put_secret(&secret).await?;
+            tracing::info!(%project, secret = missing.name(), "put a Secret there");
+        }
+        for (service, problem) in &problems {
+            tracing::warn!(%project, %service, problem, "the environment of a service cannot be opened");
         }
         (self.parts.report)(project, problems);
         Ok(())
@@ -182,10 +206,16 @@ impl Reconciler {
             let mut here = Vec::new();
             if let Some(desired) = &desired {
                 let pull = self.pull(now, &project)?;
-                here.extend(plan::missing(desired, &Digest::of(pull.as_bytes()), &found));
+                let missing = plan::missing(desired, &Digest::of(pull.as_bytes()), &found);
+                here.extend(missing.into_iter().map(Action::Put));
+            } else if let Abandoned::Empty(_) =
+                self.parts.cluster.abandoned(&project, start, start).await?
+            {
+                here.push(Action::RemoveNamespace);
             }
             let named = named.get(&project).unwrap_or(&none);
-            here.extend(plan::unneeded(desired.as_ref(), named, start, &found));
+            let unneeded = plan::unneeded(desired.as_ref(), named, start, &found);
+            here.extend(unneeded.into_iter().map(Action::Delete));
             actions.extend(here.into_iter().map(|action| (project.clone(), action)));
         }
         Ok(actions)
@@ -249,6 +279,9 @@ pub enum Failed {
     /// What is gone from git still runs: its pods may take their time to end.
     #[error("something still runs in the namespace of a project that is gone")]
     InUse,
+    /// Its namespace was made just now, so the project may be one that is only not known yet.
+    #[error("the namespace of a project that is gone is too young to be removed")]
+    TooYoung,
     /// A task of this process.
     #[error("a task ended early: {0}")]
     Task(String),
@@ -271,12 +304,14 @@ fn changed(
     before: Option<&Snapshot>,
     region: &Region,
 ) -> Result<BTreeSet<ProjectRef>, StateError> {
-    let everything = || Ok(desired::projects(now, region)?.into_iter().collect());
-    let Some(before) = before else { return everything() };
     let mut changed = BTreeSet::new();
+    let Some(before) = before else {
+        changed.extend(desired::projects(now, region)?);
+        return Ok(changed);
+    };
     for file in now.changed_since(before)? {
         match file.parse::<StatePath>().ok() {
-            Some(StatePath::Cluster(_)) => return everything(),
+            Some(StatePath::Cluster(_)) => changed.extend(desired::projects(now, region)?),
             Some(path) => match path.owner() {
                 Some(Owner::Project(project)) => drop(changed.insert(project)),
                 Some(Owner::Service(service)) => drop(changed.insert(service.project_ref())),

@@ -2,12 +2,14 @@
 
 use anyhow::{Context as _, bail};
 use inkstone_spec::{CommitId, ProjectRef, ServiceName};
-use reqwest::{Client, Response, Url};
+use reqwest::{Client, Response, StatusCode, Url};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
+/// How the server answers one who may not ask.
+const REFUSALS: [StatusCode; 2] = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
 /// How long the server may take to say where `live` is: it waits for a move of its own.
 const MOVE_TIME: Duration = Duration::from_secs(40);
 /// How long it may take for a report.
@@ -85,6 +87,9 @@ impl Server {
 fn good(response: &Response) -> anyhow::Result<()> {
     match response.status() {
         status if status.is_success() => Ok(()),
+        status if !REFUSALS.contains(&status) => {
+            bail!("{} answered {status}", response.url().path())
+        }
         status => bail!(
             "{} answered {status}: does the key have the scopes read and env:read, for all workspaces?",
             response.url().path()

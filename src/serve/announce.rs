@@ -17,6 +17,16 @@ const FIRST_PAUSE: Duration = Duration::from_millis(800);
 /// How often one file is told at most: within a minute, where nothing else moves.
 const MAX_TIMES: u32 = 7;
 
+/// What of `ArgoCD` is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// Its API server, which has Applications look again: every change.
+    Changes,
+    /// Its `ApplicationSet` controller, which goes through all folders to see which are new, and through all
+    /// Applications: only what it is for, or a fleet would pay for each of its changes.
+    ComingsAndGoings,
+}
+
 /// Whether what a commit made of a file shows in the cluster.
 pub(super) type Shows = dyn Fn(&Snapshot, &StatePath) -> bool + Send + Sync;
 
@@ -29,6 +39,7 @@ struct Open {
 /// Tells one webhook of each move, for as long as it is polled. Moves that come meanwhile are told as one.
 pub(super) async fn announce(
     webhook: &Webhook,
+    news: News,
     mut live: watch::Receiver<Option<Snapshot>>,
     shows: &Shows,
 ) {
@@ -42,7 +53,7 @@ pub(super) async fn announce(
         }
         let Some(now) = live.borrow_and_update().clone() else { continue };
         open.drop_what_shows(&now, shows);
-        match changed(last.as_ref(), &now) {
+        match changed(last.as_ref(), &now, news) {
             Ok(files) => open.add(files),
             Err(error) => tracing::error!(%error, "the state repo cannot be read"),
         }
@@ -90,19 +101,28 @@ impl Open {
     }
 }
 
-/// What has changed since that `ArgoCD` applies; nothing where nothing was seen before.
-fn changed(last: Option<&Snapshot>, now: &Snapshot) -> Result<Vec<String>, StateError> {
+/// The news since `last`, of the files that `ArgoCD` applies; nothing where nothing was seen before.
+fn changed(last: Option<&Snapshot>, now: &Snapshot, news: News) -> Result<Vec<String>, StateError> {
     let Some(last) = last.filter(|last| last.commit() != now.commit()) else {
         return Ok(Vec::new());
     };
-    let mut files = now.changed_since(last)?;
-    files.retain(|file| is_applied(file));
+    let mut files = Vec::new();
+    for file in now.changed_since(last)? {
+        // The others say why these are as they are.
+        let Ok(path @ (StatePath::ServiceManifest(..) | StatePath::ProjectManifest(..))) =
+            file.parse()
+        else {
+            continue;
+        };
+        let is_news = match news {
+            News::Changes => true,
+            News::ComingsAndGoings => last.bytes(&path)?.is_some() != now.bytes(&path)?.is_some(),
+        };
+        if is_news {
+            files.push(file);
+        }
+    }
     Ok(files)
-}
-
-/// Whether `ArgoCD` applies a file. The others say why it is as it is.
-fn is_applied(file: &str) -> bool {
-    matches!(file.parse(), Ok(StatePath::ServiceManifest(..) | StatePath::ProjectManifest(..)))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The cluster: watched, reconciled, and told of pushes.
 
-use super::announce::Shows;
-use super::{announce, live};
+use super::announce::{News, Shows, announce};
+use super::live;
 use crate::data_dir::DataDir;
 use crate::options::{ClusterConfig, RegistryConfig, ServeConfig, WebhookConfig};
 use anyhow::Context as _;
@@ -18,24 +18,33 @@ use zeroize::Zeroizing;
 /// A Docker configuration without credentials.
 const NO_CREDENTIALS: &str = r#"{"auths":{}}"#;
 
+/// The cluster, if there is one. Nothing is watched yet.
+pub(super) async fn connect(config: &ServeConfig) -> anyhow::Result<Option<Connected>> {
+    let Some(ClusterConfig { access, .. }) = &config.cluster else { return Ok(None) };
+    let cluster = Cluster::connect(access).await?;
+    Ok(Some(Connected { cluster, observer: Observer::default() }))
+}
+
 /// What follows `live` beside the queue.
 pub(super) struct Followers {
-    /// The cluster, if there is one.
-    pub(super) connected: Option<Connected>,
+    connected: Option<Connected>,
     argocd_namespace: String,
     reconciler: Option<Reconciler>,
-    webhooks: Vec<Webhook>,
+    webhooks: Vec<(Webhook, News)>,
     shows: Box<Shows>,
 }
 
 impl Followers {
-    pub(super) async fn new(
+    /// Those of the cluster `connected`, which is that of `region`.
+    pub(super) fn new(
         config: &ServeConfig,
         data: &DataDir,
         public_url: &str,
+        connected: Option<Connected>,
+        region: &Region,
     ) -> anyhow::Result<Self> {
         let mut this = Self {
-            connected: None,
+            connected,
             argocd_namespace: String::new(),
             reconciler: None,
             webhooks: Vec::new(),
@@ -44,24 +53,24 @@ impl Followers {
         if let Some(webhooks) = &config.webhooks {
             this.webhooks = self::webhooks(webhooks, &repo_url(config, public_url))?;
         }
-        let Some(ClusterConfig { access, reconcile, argocd_namespace }) = &config.cluster else {
+        let (Some(ClusterConfig { reconcile, argocd_namespace, .. }), Some(connected)) =
+            (&config.cluster, &this.connected)
+        else {
             return Ok(this);
         };
-        let cluster = Cluster::connect(access).await?;
-        let observer = Observer::default();
+        let Connected { cluster, observer } = connected;
         if *reconcile {
             let observer = observer.clone();
             this.reconciler = Some(Reconciler::new(Parts {
                 cluster: cluster.clone(),
-                region: config.region.clone(),
+                region: region.clone(),
                 keyring: data.keyring()?,
                 pull: pull_credentials(config.registry.as_ref(), data)?,
                 report: Box::new(move |project, problems| observer.reported(project, problems)),
             }));
         }
-        this.shows = shows(observer.clone(), config.region.clone());
+        this.shows = shows(observer.clone(), region.clone());
         this.argocd_namespace = argocd_namespace.to_string();
-        this.connected = Some(Connected { cluster, observer });
         Ok(this)
     }
 
@@ -84,7 +93,7 @@ impl Followers {
         let announcing = futures_util::future::join_all(
             self.webhooks
                 .iter()
-                .map(|webhook| announce::announce(webhook, live.clone(), &*self.shows)),
+                .map(|(webhook, news)| announce(webhook, *news, live.clone(), &*self.shows)),
         );
         tokio::join!(live::watch(deployer.state(), &moved), observing, reconciling, announcing);
     }
@@ -118,11 +127,21 @@ fn repo_url(config: &ServeConfig, public_url: &str) -> String {
     }
 }
 
-fn webhooks(config: &WebhookConfig, repo_url: &str) -> anyhow::Result<Vec<Webhook>> {
+/// The webhooks, and what each has to hear.
+fn webhooks(config: &WebhookConfig, repo_url: &str) -> anyhow::Result<Vec<(Webhook, News)>> {
     let secret = secret(&config.secret_file)?;
     let repo_url = config.repo_url.as_deref().unwrap_or(repo_url);
-    let make = |url: &String| Webhook::new(url, secret.clone(), repo_url);
-    config.urls.iter().map(make).collect::<Result<_, _>>().context("--argocd-webhooks")
+    let all = [
+        (&config.api_server, News::Changes, "--argocd-webhook"),
+        (&config.application_sets, News::ComingsAndGoings, "--applicationset-webhook"),
+    ];
+    let mut made = Vec::new();
+    for (url, news, option) in all {
+        if let Some(url) = url {
+            made.push((Webhook::new(url, secret.clone(), repo_url).context(option)?, news));
+        }
+    }
+    Ok(made)
 }
 
 /// What nodes pull images with: a token of this server for each project, or the configured registry's

@@ -1,6 +1,6 @@
 //! `ArgoCD` is told of each move of `live`, and nobody waits for it.
 
-use crate::harness::{Server, World, wait_for};
+use crate::harness::{Mcp, Server, World, wait_for};
 use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -51,21 +51,58 @@ fn answer(mut stream: TcpStream, status: u16) -> Message {
     }
 }
 
-fn world(urls: &[&str]) -> World {
+const API_SERVER: &str = "INKSTONE_ARGOCD_WEBHOOK";
+const APPLICATION_SETS: &str = "INKSTONE_APPLICATIONSET_WEBHOOK";
+const SECRET_FILE: &str = "INKSTONE_ARGOCD_WEBHOOK_SECRET_FILE";
+
+fn secret() -> tempfile::NamedTempFile {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), format!("{SECRET}\n")).unwrap();
-    let server = Server::start_with(&[
-        ("INKSTONE_ARGOCD_WEBHOOKS", &urls.join(",")),
-        ("INKSTONE_ARGOCD_WEBHOOK_SECRET_FILE", file.path().to_str().unwrap()),
+    file
+}
+
+fn world(webhooks: &[(&str, &str)]) -> World {
+    let file = secret();
+    let secret = [(SECRET_FILE, file.path().to_str().unwrap())];
+    World::of(Server::start_with(&[webhooks, &secret[..]].concat()))
+}
+
+/// The files that a message names.
+fn files(message: &Message) -> Vec<String> {
+    let event: Value = serde_json::from_str(&message.body).unwrap();
+    serde_json::from_value(event["commits"][0]["modified"].clone()).unwrap()
+}
+
+#[test]
+fn application_sets_hear_of_what_is_new_alone() {
+    let mut world = World::deployed();
+    world.server.stop();
+    let (api_server, told) = webhook(&[200]);
+    let (application_sets, told_of_new) = webhook(&[200]);
+    let file = secret();
+    world.server.start_again_with(&[
+        (API_SERVER, &api_server),
+        (APPLICATION_SETS, &application_sets),
+        (SECRET_FILE, file.path().to_str().unwrap()),
     ]);
-    World::of(server)
+    world.agent = Mcp::connect(&world.server);
+    world.push("two");
+    world.wait_for_head();
+    let message = told.recv_timeout(Duration::from_mins(1)).unwrap();
+    assert!(files(&message).iter().all(|file| file.contains("services/site/")), "{}", message.body);
+
+    world.agent.ok("create_service", json!({"name": "other", "repo": "site"}));
+    let message = told_of_new.recv_timeout(Duration::from_mins(1)).unwrap();
+    let files = files(&message);
+    assert!(!files.is_empty());
+    assert!(files.iter().all(|file| file.contains("services/other/")), "{files:?}");
 }
 
 #[test]
 fn both_webhooks_hear_of_a_deploy_signed_and_again_where_they_failed() {
     let (well, told) = webhook(&[200]);
     let (failing, told_again) = webhook(&[500, 503, 200]);
-    let mut world = world(&[&well, &failing]);
+    let mut world = world(&[(API_SERVER, &well), (APPLICATION_SETS, &failing)]);
     world.agent.ok("create_service", json!({"name": "site", "repo": "site"}));
     let commit = world.wait_for_head()["deployment"]["commit"].as_str().unwrap().to_owned();
     for (receiver, at_least) in [(told, 1), (told_again, 3)] {
@@ -92,7 +129,7 @@ fn both_webhooks_hear_of_a_deploy_signed_and_again_where_they_failed() {
 fn a_webhook_that_never_answers_holds_nothing_up() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/api/webhook", silent.local_addr().unwrap());
-    let mut world = world(&[&url]);
+    let mut world = world(&[(API_SERVER, &url)]);
     world.agent.ok("create_service", json!({"name": "site", "repo": "site"}));
     world.wait_for_head();
     world.push("two");

@@ -135,6 +135,17 @@ fn a_newer_layout_is_left_alone() {
 }
 
 #[test]
+fn a_server_is_of_the_region_that_there_is_and_of_no_other() {
+    let mut server = Server::start_with(&[("INKSTONE_REGION", "eu-west-1")]);
+    server.stop();
+    let mut other = binary();
+    other.args(["serve", "--listen", "127.0.0.1:0", "--region", "eu-central-1", "--data"]);
+    fails(other.arg(server.data()), &["no region eu-central-1", "has eu-west-1", "--region"]);
+    // Nobody has to say it again.
+    server.start_again();
+}
+
+#[test]
 fn the_first_start_makes_its_secrets_readable_by_their_owner_alone() {
     let server = Server::start();
     for file in ["data/age-identity.txt", "data/signing-key", "key"] {

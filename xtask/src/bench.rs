@@ -23,22 +23,17 @@ pub(crate) fn soak(workspace: &Workspace, options: &[String]) -> Result<()> {
     step::run_last("soak", build(workspace)?.arg("soak").args(options))
 }
 
-/// The bench alone, to be run somewhere else than here.
-pub(crate) fn program(workspace: &Workspace) -> Result<PathBuf> {
-    let mut cargo = workspace.cargo("build");
-    cargo.args(["--package", "inkstone", "--package", "inkstone-bench"]);
-    step::run("the bench", &mut cargo)?;
-    Ok(workspace.target().join(Profile::Dev.folder()).join("inkstone-bench"))
+fn build(workspace: &Workspace) -> Result<Command> {
+    Ok(workspace.command(program(workspace)?))
 }
 
-/// Builds the product and its bench beside it; returns the bench, to be run.
-fn build(workspace: &Workspace) -> Result<Command> {
+/// Builds the product and its bench beside it; returns the bench.
+pub(crate) fn program(workspace: &Workspace) -> Result<PathBuf> {
     static_server::build(workspace, Profile::Release)?;
     // One selection, because another would have cargo compile the dependencies again with other
     // features.
     let mut cargo = workspace.cargo("build");
     cargo.args(["--release", "--package", "inkstone", "--package", "inkstone-bench"]);
     step::run("inkstone and its bench", &mut cargo)?;
-    let program = workspace.target().join(Profile::Release.folder()).join("inkstone-bench");
-    Ok(workspace.command(program))
+    Ok(workspace.target().join(Profile::Release.folder()).join("inkstone-bench"))
 }

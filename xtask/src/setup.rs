@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::workspace::Workspace;
-use crate::{step, tools};
+use crate::{cluster, step, tools};
 
 /// A package of the system, by Debian's name for it, and a command that works once it is there.
 struct Package {
@@ -26,6 +26,10 @@ const PACKAGES: &[Package] = &[
 
 /// What a cluster is made of, beside what comes from Go.
 const CLUSTER_PACKAGES: &[Package] = &[
+    Package {
+        name: "ca-certificates",
+        probe: &["test", "-e", "/etc/ssl/certs/ca-certificates.crt"],
+    },
     Package { name: "conntrack", probe: &["conntrack", "--version"] },
     Package { name: "containerd", probe: &["containerd", "--version"] },
     Package { name: "containernetworking-plugins", probe: &["test", "-x", "/usr/lib/cni/ptp"] },
@@ -46,7 +50,13 @@ pub(crate) fn everything(workspace: &Workspace) -> Result<()> {
     tools::mcp_python(workspace)?;
     tools::cargo_machete(workspace)?;
     tools::cargo_deny(workspace)?;
-    step::say("✓ everything that the tests need is installed");
+    match cluster::possible(workspace) {
+        Ok(()) => cluster::setup(workspace)?,
+        Err(lacks) => {
+            step::say(&format!("✗ nothing was installed for the tests on a cluster: {lacks}"));
+        }
+    }
+    step::say("✓ everything else that the tests need is installed");
     Ok(())
 }
 

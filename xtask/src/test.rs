@@ -32,7 +32,7 @@ pub(crate) fn full(workspace: &Workspace) -> Result<()> {
 
 /// The tests that take a cluster, where this machine can have one. Continuous integration has to.
 fn on_a_cluster(workspace: &Workspace) -> Result<()> {
-    match cluster::possible() {
+    match cluster::possible(workspace) {
         Ok(()) => step::timed("tests on a cluster", || cluster::test(workspace)),
         Err(lacks) if env::var_os("CI").is_some() => Err(lacks),
         Err(lacks) => {

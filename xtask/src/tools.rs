@@ -15,7 +15,7 @@ const SOPS: &str = "3.13.3";
 const HELM: &str = "3.22.0";
 const KUSTOMIZE: &str = "5.7.1";
 /// The Go that they ask for.
-const GO: &str = "1.25.8 or newer";
+const GO: &str = "1.25.8";
 /// Dependencies: licences, sources, bans.
 const CARGO_DENY: &str = "0.20.2";
 /// Dependencies that nothing uses.
@@ -43,7 +43,7 @@ fn go_program(workspace: &Workspace, name: &str, version: &str, path: &str) -> R
     let folder = folder(workspace, &format!("{name}-{version}"));
     let program = folder.join(name);
     if !program.exists() {
-        need_go(workspace, name)?;
+        need_go(workspace, name, GO)?;
         let mut go = workspace.command("go");
         go.args(["install", "-trimpath", "-ldflags=-s -w"])
             .arg(format!("{path}@v{version}"))
@@ -55,10 +55,13 @@ fn go_program(workspace: &Workspace, name: &str, version: &str, path: &str) -> R
 }
 
 /// # Errors
-/// There is no Go, which compiles `name`.
-pub(crate) fn need_go(workspace: &Workspace, name: &str) -> Result<()> {
+/// There is no Go, which compiles `name`. One that is older than `version` fetches that, unless it is forbidden, and
+/// then says so.
+pub(crate) fn need_go(workspace: &Workspace, name: &str, version: &str) -> Result<()> {
     if !step::succeeds(workspace.command("go").arg("version")) {
-        bail!("{name} is compiled from source: install Go {GO}, see https://go.dev/doc/install");
+        bail!(
+            "{name} is compiled from source: install Go {version} or newer, see https://go.dev/doc/install"
+        );
     }
     Ok(())
 }

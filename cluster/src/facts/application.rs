@@ -2,8 +2,6 @@
 
 use super::{service_of, text};
 use inkstone_spec::{CommitId, ServiceRef};
-use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::core::{ApiResource, GroupVersionKind, NotUsed, Object};
 use serde::Deserialize;
 
@@ -36,7 +34,6 @@ struct OperationState {
     phase: String,
     message: String,
     sync_result: SyncResult,
-    finished_at: Option<Time>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -74,8 +71,6 @@ pub struct Operation {
     pub message: String,
     /// The state commit that it applies.
     pub revision: Option<CommitId>,
-    /// When it ended.
-    pub finished: Option<Timestamp>,
 }
 
 impl ApplicationFacts {
@@ -88,7 +83,6 @@ impl ApplicationFacts {
             phase: text(Some(&state.phase)),
             message: text(Some(&state.message)),
             revision: state.sync_result.revision.parse().ok(),
-            finished: super::time(state.finished_at.as_ref()),
         });
         let facts = Self {
             synced: status.sync.status == "Synced",

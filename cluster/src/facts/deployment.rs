@@ -1,8 +1,7 @@
 //! What a `Deployment` says of its rollout.
 
-use super::{count, service_of, text, time};
+use super::{count, own_service};
 use inkstone_spec::{DeploymentId, ServiceRef};
-use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
 
 /// The deployment that made the release which is applied.
@@ -27,10 +26,6 @@ pub struct DeploymentFacts {
     pub updated: u32,
     /// How many are ready.
     pub ready: u32,
-    /// Why it cannot make pods; empty if it can.
-    pub replica_failure: String,
-    /// Since when it cannot.
-    pub failing_since: Option<Timestamp>,
     /// Whether it has made no progress for too long.
     pub stalled: bool,
     /// Whether all pods of its newest replica set were ready once.
@@ -39,13 +34,11 @@ pub struct DeploymentFacts {
 
 impl DeploymentFacts {
     pub(crate) fn of(object: &Deployment) -> Option<(ServiceRef, Self)> {
-        let service = service_of(&object.metadata)?;
+        let service = own_service(&object.metadata)?;
         let meta = &object.metadata;
         let annotation = |name: &str| meta.annotations.as_ref()?.get(name);
         let status = object.status.clone().unwrap_or_default();
         let conditions = status.conditions.unwrap_or_default();
-        let failure =
-            conditions.iter().find(|it| it.type_ == "ReplicaFailure" && it.status == "True");
         let progress = conditions.iter().find(|it| it.type_ == "Progressing");
         let progress = progress.and_then(|it| it.reason.as_deref());
         let facts = Self {
@@ -60,8 +53,6 @@ impl DeploymentFacts {
             total: count(status.replicas),
             updated: count(status.updated_replicas),
             ready: count(status.ready_replicas),
-            replica_failure: failure.map(|it| text(it.message.as_ref())).unwrap_or_default(),
-            failing_since: failure.and_then(|it| time(it.last_transition_time.as_ref())),
             stalled: progress == Some("ProgressDeadlineExceeded"),
             completed: progress == Some("NewReplicaSetAvailable"),
         };

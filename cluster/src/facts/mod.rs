@@ -37,6 +37,13 @@ pub(crate) fn service_of(meta: &ObjectMeta) -> Option<ServiceRef> {
     })
 }
 
+/// The same of an object in a namespace, if that is its project's: anybody may copy an object with its labels.
+pub(crate) fn own_service(meta: &ObjectMeta) -> Option<ServiceRef> {
+    let service = service_of(meta)?;
+    let namespace = service.project_ref().namespace();
+    (meta.namespace.as_deref() == Some(namespace.as_str())).then_some(service)
+}
+
 /// Text from outside, without anything that a terminal or an agent would obey, and not too long: the
 /// end is what tells most.
 pub(crate) fn text(text: Option<&String>) -> String {

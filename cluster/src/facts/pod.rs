@@ -1,6 +1,6 @@
 //! What a pod and its one container are doing.
 
-use super::{count, service_of, text, time};
+use super::{count, own_service, text, time};
 use inkstone_spec::ServiceRef;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1 as core;
@@ -36,8 +36,8 @@ pub struct PodFacts {
 pub struct ContainerFacts {
     /// What it does now.
     pub state: ContainerState,
-    /// Whether its startup probe has passed.
-    pub started: bool,
+    /// Whether it answers on its port.
+    pub ready: bool,
     /// How often it was started again.
     pub restarts: u32,
     /// How it ended last.
@@ -89,7 +89,7 @@ impl PodFacts {
     }
 
     pub(crate) fn of(object: &core::Pod) -> Option<(ServiceRef, Self)> {
-        let service = service_of(&object.metadata)?;
+        let service = own_service(&object.metadata)?;
         let meta = &object.metadata;
         let owner = meta.owner_references.iter().flatten().find(|it| it.kind == "ReplicaSet");
         let status = object.status.clone().unwrap_or_default();
@@ -148,7 +148,7 @@ fn container(status: &core::ContainerStatus) -> ContainerFacts {
     let last = status.last_state.as_ref().and_then(|state| state.terminated.as_ref());
     ContainerFacts {
         state,
-        started: status.started.unwrap_or_default(),
+        ready: status.ready,
         restarts: count(Some(status.restart_count)),
         last_end: last.map(ended),
     }

@@ -11,6 +11,13 @@ const MAX_QUOTED_LINES: usize = 12;
 const SIGNALLED: i32 = 128;
 /// The exit code of a process that the kernel ended (SIGKILL).
 const KILLED: i32 = SIGNALLED + 9;
+/// That of one that was asked to end (SIGTERM).
+const ASKED: i32 = SIGNALLED + 15;
+/// How a process ends that the kubelet ends: it asks, some know how to stop, and the others are killed.
+const BY_THE_KUBELET: [i32; 3] = [0, KILLED, ASKED];
+/// How the events begin of the probes for which it does that.
+const LIVENESS: &str = "Liveness probe failed";
+const STARTUP: &str = "Startup probe failed";
 /// What programs say that want rights which they do not have.
 const ROOT_WORDS: [&str; 10] = [
     "permission denied",
@@ -29,8 +36,8 @@ const ROOT_WORDS: [&str; 10] = [
 pub(super) struct Run<'a> {
     /// The port that it should listen on.
     pub(super) port: u16,
-    /// How often it was started again.
-    pub(super) restarts: u32,
+    /// How often it has ended.
+    pub(super) ends: u32,
     /// How long it runs at least before a probe has it ended.
     pub(super) spared: Option<SignedDuration>,
     /// Whether its release was ready once.
@@ -42,14 +49,14 @@ pub(super) struct Run<'a> {
 impl Run<'_> {
     /// Why the process ended; `is_final` says whether it has ended so again and again.
     pub(super) fn ended(&self, end: &Ended, is_final: bool) -> Found {
-        let times = match self.restarts {
+        let times = match self.ends {
             0 | 1 => "once so far".to_owned(),
             more => format!("{more} times so far"),
         };
         if end.reason == "OOMKilled" {
             let message =
                 format!("Its process used more memory than it may and was killed, {times}.");
-            return Found::new(true, Reason::OutOfMemory, message);
+            return Found::new(is_final || !self.has_worked, Reason::OutOfMemory, message);
         }
         if matches!(end.reason.as_str(), "StartError" | "ContainerCannotRun") {
             let message = format!("It cannot be started: {}", end.last_lines);
@@ -90,13 +97,16 @@ impl Run<'_> {
     /// What the kubelet said of a probe, where that is why it ended the process: it looks like a crash, or, of
     /// one that knows how to stop, like an end without an error. It never comes early.
     fn probe(&self, end: &Ended) -> Option<&EventFacts> {
-        let ran = end.ran.zip(self.spared).map(|(ran, spared)| ran >= spared);
-        let is_the_kubelets = match ran {
-            Some(long_enough) => long_enough && (end.exit_code == 0 || end.exit_code > SIGNALLED),
-            None => end.exit_code > SIGNALLED,
+        let was_spared = end.ran.zip(self.spared).is_some_and(|(ran, spared)| ran < spared);
+        if was_spared || !BY_THE_KUBELET.contains(&end.exit_code) {
+            return None;
+        }
+        let is_of = |event: &EventFacts, probe| event.message.starts_with(probe);
+        // Of a startup probe one is told for every process that is not there at once.
+        let had_it_ended = |event: &&&EventFacts| {
+            is_of(event, LIVENESS) || !self.has_worked && is_of(event, STARTUP)
         };
-        let mut events = self.events.iter().filter(|event| event.reason == "Unhealthy");
-        events.next().copied().filter(|_| is_the_kubelets)
+        self.events.iter().find(had_it_ended).copied()
     }
 }
 

@@ -15,7 +15,9 @@ use jiff::{SignedDuration, Timestamp};
 const FAILED_SYNCS: [&str; 2] = ["Failed", "Error"];
 /// What an API server says of an object that it will never take as it is.
 const FINAL_WORDS: [&str; 3] = ["is invalid", "is forbidden", "denied the request"];
-/// What it says of a namespace that is on its way out, and then is made anew.
+/// What `ArgoCD` says of a sync that did not succeed and is tried again.
+const TRIED_AGAIN: [&str; 2] = ["failed", "Retrying attempt"];
+/// What an API server says of a namespace that is on its way out, and then is made anew.
 const PASSING_WORDS: &str = "being terminated";
 /// How long something may be amiss that others are about to mend: a Secret that is missing, pods before that still
 /// count in a quota.
@@ -131,7 +133,7 @@ fn not_synced(
             return (Phase::Failed, Some(problem));
         }
         // What is under way tells only of how far it is.
-        if operation.message.contains("failed") {
+        if TRIED_AGAIN.iter().any(|words| operation.message.contains(words)) {
             return (Phase::Syncing, Some(problem));
         }
     }
@@ -151,11 +153,10 @@ fn rollout(
         // What is said of pods is said of those before.
         return (Phase::Deploying, None);
     }
-    if !deployment.replica_failure.is_empty() {
-        let since = deployment.failing_since;
-        let is_final = since.is_none_or(|since| now.duration_since(since) >= PATIENCE);
+    if let Some(set) = observed.newest_set().filter(|set| !set.failure.is_empty()) {
+        let is_final = set.failing_since.is_none_or(|since| now.duration_since(since) >= PATIENCE);
         let phase = if is_final { Phase::Failed } else { Phase::Deploying };
-        return (phase, Some(reason::of_refused_pods(&deployment.replica_failure)));
+        return (phase, Some(reason::of_refused_pods(&set.failure)));
     }
     let found = observed
         .newest_pods()

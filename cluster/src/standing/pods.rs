@@ -43,11 +43,13 @@ pub(super) fn problem(
     let container = pod.container.as_ref()?;
     let events: Vec<&EventFacts> =
         observed.events.iter().filter(|event| event.name == name).collect();
+    let is_running = matches!(container.state, ContainerState::Running { .. });
+    let has_worked = observed.deployment.as_ref().is_some_and(|it| it.completed);
     let run = Run {
         port: wanted.port,
-        restarts: container.restarts,
+        ends: container.restarts.saturating_add(u32::from(!is_running)),
         spared: pod.spared,
-        has_worked: observed.deployment.as_ref().is_some_and(|it| it.completed),
+        has_worked,
         events: &events,
     };
     match &container.state {
@@ -64,12 +66,14 @@ pub(super) fn problem(
         ContainerState::Waiting { reason, message } => {
             waiting(reason, message, &events, has_waited)
         }
-        ContainerState::Ended(end) => Some(run.ended(end, container.restarts > 0)),
+        ContainerState::Ended(end) => Some(run.ended(end, container.restarts > 0 && !has_worked)),
         ContainerState::Running { .. } => {
             let listening = observed.listening.get(name);
-            let seen =
-                listening.filter(|it| it.restarts == container.restarts && !container.started);
-            if let Some(found) = seen.and_then(|seen| other_port(wanted, seen)) {
+            let seen = listening.filter(|it| it.restarts == container.restarts && !container.ready);
+            // What has answered where it should listens there, if it listens at all.
+            if let Some(found) =
+                seen.filter(|_| !has_worked).and_then(|seen| other_port(wanted, seen))
+            {
                 return Some(found);
             }
             match &container.last_end {
@@ -123,7 +127,10 @@ fn waiting(reason: &str, message: &str, events: &[&EventFacts], has_waited: bool
             Some(Found::new(true, Reason::NeedsRoot, format!("It may not run: {message}")))
         }
         "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
-            Some(Found::new(true, Reason::CannotStart, format!("It cannot be started: {message}")))
+            // A node that is busy tries the first two again by itself.
+            let is_final = has_waited || reason == "RunContainerError";
+            let message = format!("It cannot be started: {message}");
+            Some(Found::new(is_final, Reason::CannotStart, message))
         }
         _ => None,
     }

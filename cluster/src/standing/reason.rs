@@ -88,7 +88,7 @@ impl Reason {
                 "Look at the command of the image: the program must exist, be executable, and be built for the node's processor."
             }
             Self::Evicted => {
-                "Write less to /tmp and to the log: a pod has 512 MiB in /tmp and 1 GiB in all."
+                "The cluster replaces it. If the node says that it used too much disk, write less to /tmp and to the log: a pod has 512 MiB in /tmp and 1 GiB in all."
             }
             Self::Stalled => {
                 "runtime_log_lines shows what the process does; rollback_service brings back what ran before."

@@ -33,12 +33,13 @@ impl Case {
             ..DeploymentFacts::default()
         });
         for (name, revision) in [("site-old", "1"), ("site-new", "2")] {
-            let facts = ReplicaSetFacts { revision: revision.to_owned() };
+            let facts =
+                ReplicaSetFacts { revision: revision.to_owned(), ..ReplicaSetFacts::default() };
             observed.replica_sets.insert(name.to_owned(), facts);
         }
         let running = ContainerFacts {
             state: ContainerState::Running { since: Some(NOW) },
-            started: true,
+            ready: true,
             ..ContainerFacts::default()
         };
         let pod = PodFacts {
@@ -58,7 +59,7 @@ impl Case {
         case.rollout().ready = 0;
         let pod = case.observed.pods.get_mut("site-new-x").unwrap();
         pod.ready = false;
-        pod.container = Some(ContainerFacts { state, started: false, restarts, last_end });
+        pod.container = Some(ContainerFacts { state, ready: false, restarts, last_end });
         case
     }
 
@@ -77,6 +78,10 @@ impl Case {
 
     fn rollout(&mut self) -> &mut DeploymentFacts {
         self.observed.deployment.as_mut().unwrap()
+    }
+
+    fn newest_set(&mut self) -> &mut ReplicaSetFacts {
+        self.observed.replica_sets.get_mut("site-new").unwrap()
     }
 
     fn application(&mut self) -> &mut ApplicationFacts {
@@ -149,7 +154,7 @@ fn what_is_said_of_the_pods_before_is_said_of_nothing_that_is_applied_now() {
     let mut case = Case::crashing(Ended { exit_code: 1, ..Ended::default() });
     case.rollout().current = false;
     case.rollout().stalled = true;
-    case.rollout().replica_failure = "exceeded quota".to_owned();
+    case.newest_set().failure = "exceeded quota".to_owned();
     let standing = case.standing_after(60);
     assert_eq!((standing.phase, standing.problem), (Phase::Deploying, None));
 }
@@ -173,7 +178,6 @@ fn a_sync_that_cannot_succeed_has_failed_and_one_that_is_tried_again_has_not() {
             phase: phase.to_owned(),
             message: message.to_owned(),
             revision: Some(revision.to_string().repeat(40).parse().unwrap()),
-            finished: None,
         });
         case.standing_after(1)
     };
@@ -204,13 +208,13 @@ fn each_way_to_fail_has_its_code_and_says_what_was_seen() {
         Ended { last_lines: "fatal: it has to run as root".to_owned(), ..exit(4, "Error") };
     let mut quota = Case::healthy();
     quota.rollout().updated = 0;
-    quota.rollout().replica_failure =
+    quota.newest_set().failure =
         "pods \"site\" is forbidden: exceeded quota: quota, requested: pods=1".to_owned();
     let cases = [
         (
             Case::crashing(exit(3, "Error")),
             Reason::CrashLoop,
-            "exit code 3, 2 times so far. Its last lines:\nboom",
+            "exit code 3, 3 times so far. Its last lines:\nboom",
         ),
         (Case::crashing(exit(0, "Completed")), Reason::CrashLoop, "exit code 0"),
         (Case::crashing(exit(139, "Error")), Reason::CrashLoop, "signal 11"),
@@ -324,8 +328,8 @@ fn what_others_are_about_to_bring_is_waited_for() {
     let pod = full.observed.pods.get_mut("site-new-x").unwrap();
     (pod.container, pod.unschedulable) = (None, "0/1 nodes: Insufficient cpu".to_owned());
     let mut no_room = Case::with(ContainerState::default(), 0, None);
-    no_room.rollout().replica_failure = "exceeded quota: quota".to_owned();
-    no_room.rollout().failing_since = Some(NOW);
+    no_room.newest_set().failure = "exceeded quota: quota".to_owned();
+    no_room.newest_set().failing_since = Some(NOW);
     for (case, reason) in [
         (secret, Reason::SecretMissing),
         (full, Reason::Unschedulable),

@@ -24,6 +24,7 @@ pub struct Mirror {
     config: RemoteConfig,
     refs: Refs,
     objects: Arc<Objects>,
+    ending: Ending,
 }
 
 impl Mirror {
@@ -40,7 +41,13 @@ impl Mirror {
             config,
             refs: Refs::open(git_dir)?,
             objects: Arc::new(Objects::open(&[&git_dir.join("objects")])?),
+            ending: Ending::default(),
         })
+    }
+
+    /// This process is about to end: whatever is fetched or folded is over soon.
+    pub fn end_soon(&self) {
+        self.ending.begin();
     }
 
     /// What is live, as far as it was fetched.
@@ -56,7 +63,7 @@ impl Mirror {
         command.args(["fetch", "--quiet", "--no-tags", "--no-auto-gc", "--no-recurse-submodules"]);
         // Where it was rewound, what acts on it has to follow: who rewrites history is the host's affair.
         command.args(["--", self.config.url.as_str(), &format!("+{LIVE}:{LIVE}")]);
-        self.well("fetching what is live", run(command, bounds, &Ending::default()))?;
+        self.well("fetching what is live", run(command, bounds, &self.ending))?;
         self.live()
     }
 
@@ -71,7 +78,7 @@ impl Mirror {
         }
         let mut command = local(&self.git_dir);
         command.args(["repack", "--quiet", "--geometric=2", "-d"]);
-        self.well("folding packs", run(command, Bounds::time(FOLD_TIME), &Ending::default()))
+        self.well("folding packs", run(command, Bounds::time(FOLD_TIME), &self.ending))
     }
 
     fn well(&self, what: &'static str, ended: Result<Ended, String>) -> Result<(), StateError> {

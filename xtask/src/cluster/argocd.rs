@@ -17,9 +17,14 @@ const API: u16 = 8090;
 /// Where its applicationset controller takes news.
 const APPLICATION_SETS: u16 = 7000;
 
-/// Who has to be told that something is new.
-pub(crate) fn webhooks() -> String {
-    [APPLICATION_SETS, API].map(|port| format!("http://{}/api/webhook", local(port))).join(",")
+/// Where its API server is told that something has changed.
+pub(crate) fn webhook() -> String {
+    format!("http://{}/api/webhook", local(API))
+}
+
+/// The same of its applicationset controller.
+pub(crate) fn applicationset_webhook() -> String {
+    format!("http://{}/api/webhook", local(APPLICATION_SETS))
 }
 
 /// What ArgoCD adds to Kubernetes.

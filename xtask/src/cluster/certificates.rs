@@ -1,7 +1,9 @@
 //! Who is believed: an authority and its certificate for the API server, a key for service accounts, the one
 //! token that every component and person uses, and one for each service account of the product.
 
-use std::fs;
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -10,8 +12,6 @@ use anyhow::Result;
 use super::home::Home;
 use crate::step;
 
-/// Of a cluster that nothing outside the machine reaches.
-const ADMIN: &str = "cluster-admin-of-this-machine";
 /// The namespace of the product's service accounts in `argocd/access.yaml`.
 const ACCOUNTS: &str = "inkstone";
 
@@ -47,19 +47,33 @@ pub(crate) fn make(home: &Home) -> Result<Certificates> {
     let mut openssl = Command::new("openssl");
     openssl.args(["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out"]);
     step::quietly(openssl.arg(&made.service_accounts))?;
-    let mut tokens = vec![format!("{ADMIN},admin,admin,system:masters\n")];
-    fs::write(home.kubeconfig(), kubeconfig(&made, ADMIN))?;
+    let admin = secret()?;
+    let mut tokens = vec![format!("{admin},admin,admin,system:masters\n")];
+    write_private(&home.kubeconfig(), &kubeconfig(&made, &admin))?;
     for account in [SERVER, RECONCILER] {
         // As the API server knows a service account by a token that it signed itself.
-        let token = format!("{account}-of-this-machine");
+        let token = secret()?;
         tokens.push(format!(
             "{token},system:serviceaccount:{ACCOUNTS}:{account},{account},\
              \"system:serviceaccounts,system:serviceaccounts:{ACCOUNTS}\"\n"
         ));
-        fs::write(home.kubeconfig_of(account), kubeconfig(&made, &token))?;
+        write_private(&home.kubeconfig_of(account), &kubeconfig(&made, &token))?;
     }
-    fs::write(&made.tokens, tokens.concat())?;
+    write_private(&made.tokens, &tokens.concat())?;
     Ok(made)
+}
+
+/// What nobody guesses: the API server's port is one of the machine's, which others may share.
+pub(crate) fn secret() -> Result<String> {
+    let secret = step::read(Command::new("openssl").args(["rand", "-hex", "32"]))?;
+    Ok(secret.trim_end().to_owned())
+}
+
+/// Writes a file that only its owner reads.
+pub(crate) fn write_private(file: &Path, text: &str) -> Result<()> {
+    let mut options = File::options();
+    let mut file = options.create(true).truncate(true).write(true).mode(0o600).open(file)?;
+    Ok(file.write_all(text.as_bytes())?)
 }
 
 /// A command that makes a certificate of a section of `openssl.cnf`.

@@ -28,8 +28,6 @@ pub(crate) fn api_server(inside: &Inside, certificates: &Certificates) -> Compon
     command.arg("--service-account-issuer=https://kubernetes.default.svc");
     command.arg("--service-account-key-file").arg(&certificates.service_accounts);
     command.arg("--service-account-signing-key-file").arg(&certificates.service_accounts);
-    // Nothing has to find it by the Service `kubernetes`.
-    command.arg("--endpoint-reconciler-type=none");
     // By the node's name it would not find the kubelet that has the logs.
     command.arg("--kubelet-preferred-address-types=InternalIP");
     // For the policy in `objects.yaml`.
@@ -46,7 +44,8 @@ pub(crate) fn controller_manager(inside: &Inside, certificates: &Certificates) -
     command.arg("--root-ca-file").arg(&certificates.authority);
     command.arg("--service-account-private-key-file").arg(&certificates.service_accounts);
     // Without its service account a namespace takes no pod.
-    let ready = wait::command(inside.kubectl(["get", "serviceaccount/default", "-n", "default"]));
+    let account = wait::command(inside.kubectl(["get", "serviceaccount/default", "-n", "default"]));
+    let ready = wait::both(wait::port(local(10257)), account);
     Component::new("kube-controller-manager", local(10257), command, ready)
 }
 

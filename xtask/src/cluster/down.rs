@@ -18,9 +18,14 @@ use crate::workspace::Workspace;
 /// How long the kernel may take to end the processes and to take down mounts and network.
 const END: Duration = Duration::from_secs(30);
 
-/// Ends everything; fine where there is nothing.
-pub(crate) fn down(workspace: &Workspace) -> Result<()> {
-    let home = Home::of(workspace);
+/// Ends every cluster of the workspace: also one of a run that was cut off.
+pub(crate) fn all(workspace: &Workspace) -> Result<()> {
+    let homes = [Home::of(workspace), Home::of_a_run(workspace)];
+    homes.iter().map(down).fold(Ok(()), Result::and)
+}
+
+/// Ends everything in `home`; fine where there is nothing.
+pub(crate) fn down(home: &Home) -> Result<()> {
     if !home.root().exists() {
         return Ok(());
     }

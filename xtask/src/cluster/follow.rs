@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -11,7 +10,7 @@ use serde_json::Value;
 
 use super::home::Home;
 use super::inside::Inside;
-use super::{product, wait};
+use super::{certificates, product, wait};
 use crate::step;
 
 /// Where `argocd/` says that Inkstone is.
@@ -44,16 +43,21 @@ pub(crate) fn follow(inside: &Inside) -> Result<()> {
     Ok(())
 }
 
-/// Gives the reconciler its keys.
+/// Gives the reconciler its keys: the one of this cluster, which is a process, and one that runs in it as
+/// `argocd/reconciler.yaml` has it.
 pub(crate) fn make_reconciler_keys(inside: &Inside) -> Result<()> {
     let keys = inside.home.reconciler();
     for copied in ["age-identity.txt", "pull-key"] {
         fs::copy(inside.home.data().join(copied), keys.join(copied))?;
     }
     let key = key(inside, "reconciler", "read,env:read")?;
-    fs::write(keys.join("token"), &key)?;
-    let url = product::url().replace("://", &format!("://inkstone:{key}@"));
-    Ok(fs::write(keys.join("git-credentials"), format!("{url}\n"))?)
+    certificates::write_private(&keys.join("token"), &key)?;
+    let line = |url: String| url.replace("://", &format!("://inkstone:{key}@")) + "\n";
+    let lines = line(product::url()) + &line(product::url_of_the_node());
+    certificates::write_private(&keys.join("git-credentials"), &lines)?;
+    let mut create =
+        inside.kubectl(["-n", "inkstone", "create", "secret", "generic", "inkstone-reconciler"]);
+    step::quietly(create.arg(format!("--from-file={}", keys.display())))
 }
 
 /// Waits until ArgoCD brought the first project.
@@ -66,8 +70,7 @@ pub(crate) fn wait(inside: &Inside) -> Result<()> {
 
 /// Makes what Inkstone signs its word to ArgoCD by.
 pub(crate) fn make_webhook_secret(home: &Home) -> Result<()> {
-    let secret = step::read(Command::new("openssl").args(["rand", "-hex", "32"]))?;
-    Ok(fs::write(home.webhook_secret(), secret.trim_end())?)
+    certificates::write_private(&home.webhook_secret(), &certificates::secret()?)
 }
 
 /// A copy of `file` with the values of this cluster.

@@ -6,16 +6,23 @@ use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::thread;
+use std::time::Duration;
 
 use anyhow::Result;
+
+/// How long no connection is taken after one could not be.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Leads every connection that the listener on standard input takes to `address`.
 pub(crate) fn forward(address: SocketAddr) -> Result<()> {
     let listener = TcpListener::from(io::stdin().as_fd().try_clone_to_owned()?);
     loop {
-        let (outside, _) = listener.accept()?;
-        // A connection that breaks is the affair of its two ends.
-        thread::spawn(move || connect(&outside, address));
+        match listener.accept() {
+            // A connection that breaks is the affair of its two ends.
+            Ok((outside, _)) => drop(thread::spawn(move || connect(&outside, address))),
+            // Too many at once, or one that was gone before it was taken: others come.
+            Err(_) => thread::sleep(PAUSE),
+        }
     }
 }
 

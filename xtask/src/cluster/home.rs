@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -9,8 +10,8 @@ use rustix::process::Pid;
 
 use crate::workspace::Workspace;
 
-/// `cluster/` of the target directory. Everything that the cluster keeps outside its namespaces is in
-/// it; what need not be seen from outside is in memory and gone with them.
+/// A folder of the target directory. Everything that the cluster keeps outside its namespaces is in it; what need
+/// not be seen from outside is in memory and gone with them.
 #[derive(Clone)]
 pub(crate) struct Home {
     root: PathBuf,
@@ -23,8 +24,14 @@ impl From<OsString> for Home {
 }
 
 impl Home {
+    /// That of the cluster that a person starts and ends.
     pub(crate) fn of(workspace: &Workspace) -> Self {
         Self { root: workspace.target().join("cluster") }
+    }
+
+    /// That of a cluster which lasts as long as one run of the tests or the bench.
+    pub(crate) fn of_a_run(workspace: &Workspace) -> Self {
+        Self { root: workspace.target().join("cluster-of-a-run") }
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -135,6 +142,13 @@ impl Home {
         }
         fs::write(self.lock(), std::process::id().to_string())?;
         Ok(lock)
+    }
+
+    /// Whether `lock` still is the directory's: it may have been removed, and made anew by another cluster.
+    pub(crate) fn is_of(&self, lock: &File) -> bool {
+        let file = |meta: fs::Metadata| (meta.dev(), meta.ino());
+        let (ours, there) = (lock.metadata().map(file), fs::metadata(self.lock()).map(file));
+        matches!((ours, there), (Ok(ours), Ok(there)) if ours == there)
     }
 
     /// Whether a keeper holds the directory.

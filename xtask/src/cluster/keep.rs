@@ -6,6 +6,7 @@ use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -21,6 +22,9 @@ const PORTS: [u16; 3] = [SERVE, INGRESS, API];
 
 /// How long the kernel may take to make namespaces.
 const NAMESPACES: Duration = Duration::from_secs(10);
+
+/// How often is looked whether the cluster still is, and still is to be.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// The first process in the namespace of processes: it runs the one that it is given, and buries those
 /// whose parents died.
@@ -44,9 +48,17 @@ pub(crate) fn keep(inside: &Inside) -> Result<()> {
         forward.args(["cluster", "forward", &address.to_string()]);
         forward.stdin(OwnedFd::from(listener)).spawn()?;
     }
-    let status = child.wait()?;
-    drop(held);
-    bail!("the cluster ended ({status})")
+    loop {
+        if let Some(status) = child.try_wait()? {
+            drop(held);
+            bail!("the cluster ended ({status})");
+        }
+        if !inside.home.is_of(&held) {
+            // Nobody could find it any more, to end it.
+            child.kill()?;
+        }
+        thread::sleep(LOOK);
+    }
 }
 
 /// Listens on the machine's ports.

@@ -30,6 +30,7 @@ use clap::Subcommand;
 
 pub(crate) use self::e2e::whole as test;
 use self::inside::Inside;
+pub(crate) use self::programs::setup;
 pub(crate) use self::up::possible;
 use crate::workspace::Workspace;
 
@@ -48,12 +49,12 @@ pub(crate) enum Task {
         #[arg(last = true, required = true)]
         command: Vec<OsString>,
     },
-    /// Run the tests in tests/e2e inside; what follows `--` is for the test runner: `test -- serving`.
+    /// Run tests of tests/e2e inside, each once in the life of a cluster: `test -- serving`.
     Test {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
-    /// Measure inside how long it takes until visitors see a push; a whole run writes bench/CLUSTER.md.
+    /// Measure, in one of its own and optimised, how long it takes until visitors see a push; writes bench/CLUSTER.md.
     Bench {
         /// `--quick`, `--help`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -86,7 +87,7 @@ pub(crate) fn run(task: &Task) -> Result<()> {
     let workspace = Workspace::locate;
     match task {
         Task::Up { isolated } => up::up(&workspace()?, *isolated),
-        Task::Down => down::down(&workspace()?),
+        Task::Down => down::all(&workspace()?),
         Task::Exec { command } => enter::exec(&workspace()?, command),
         Task::Test { arguments } => e2e::test(&workspace()?, arguments),
         Task::Bench { options } => e2e::bench(&workspace()?, options),

@@ -17,7 +17,7 @@ pub(crate) const MEMORY: &str = "/run/inkstone";
 pub(crate) const NODE: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 99, 0, 1));
 /// Where the network addresses of Services come from; also in the API server's certificate.
 pub(crate) const SERVICES: &str = "10.96.0.0/16";
-/// Where those of pods come from: see `cni.conflist`.
+/// Where those of pods come from: see `cni/pods.conflist`.
 pub(crate) const PODS: &str = "10.244.0.0/16";
 
 const CGROUPS: &str = "/sys/fs/cgroup";

@@ -24,7 +24,8 @@ pub(crate) fn kubelet(inside: &Inside) -> Component {
     command.arg(format!("--cgroup-root=/{}", inside.home.cgroup()));
     let mut node = inside.kubectl(["wait", "--for=condition=Ready", "node/node"]);
     node.arg("--timeout=1s");
-    Component::new("kubelet", local(10250), command, wait::command(node))
+    let ready = wait::both(wait::http(local(10248), "/healthz"), wait::command(node));
+    Component::new("kubelet", local(10250), command, ready)
 }
 
 /// Has the kernel do what network policies say, by the rules that it knows connections by.

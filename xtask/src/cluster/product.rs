@@ -18,6 +18,11 @@ pub(crate) fn url() -> String {
     format!("http://{}", local(SERVE))
 }
 
+/// The same for a pod, to which `127.0.0.1` is itself.
+pub(crate) fn url_of_the_node() -> String {
+    format!("http://{NODE}:{SERVE}")
+}
+
 /// Where the server is, inside.
 pub(crate) fn server() -> String {
     local(SERVE).to_string()
@@ -33,14 +38,16 @@ pub(crate) fn serve(inside: &Inside) -> Component {
     let mut command = inside.program(&inside.inkstone);
     command.arg("serve").arg("--data").arg(inside.home.data());
     command.arg("--bootstrap-key-file").arg(inside.home.key());
-    command.args(["--listen", &local(SERVE).to_string(), "--apps-domain", "apps.localhost"]);
+    // Nothing but what is in the cluster reaches these addresses.
+    command.args(["--listen", &format!("0.0.0.0:{SERVE}"), "--apps-domain", "apps.localhost"]);
     command.args(["--ingress-http-port", &INGRESS.to_string()]);
     command.arg("--public-url").arg(url());
     command.arg("--kubeconfig").arg(inside.home.kubeconfig_of(certificates::SERVER));
     command.args(["--reconcile", "false"]);
     let registry = local(REGISTRY).to_string();
     command.args(["--image-registries", &registry, "--image-registries-insecure", &registry]);
-    command.args(["--argocd-webhooks", &argocd::webhooks()]);
+    command.args(["--argocd-webhook", &argocd::webhook()]);
+    command.args(["--applicationset-webhook", &argocd::applicationset_webhook()]);
     command.arg("--argocd-webhook-secret-file").arg(inside.home.webhook_secret());
     Component::new("serve", local(SERVE), command, wait::http(local(SERVE), "/readyz"))
 }

@@ -8,10 +8,12 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::workspace::Workspace;
-use crate::{step, tools};
+use crate::{setup, step, tools};
 
 /// Names a folder that holds the programs already, as a build leaves them.
 const BROUGHT_ALONG: &str = "INKSTONE_E2E_BIN";
+/// The Go that ArgoCD's module asks for, the newest of all.
+const GO: &str = "1.26.3";
 /// One Go module for each program, from the root of the workspace: their dependencies conflict.
 const MODULES: &str = "tests/e2e/programs";
 /// How many hexadecimal digits of a hash name a folder.
@@ -47,6 +49,12 @@ const ARGOCD_FILES: &[(&str, &str)] = &[
     ("hack/git-verify-wrapper.sh", "git-verify-wrapper.sh"),
 ];
 
+/// Installs what a cluster takes.
+pub(crate) fn setup(workspace: &Workspace) -> Result<()> {
+    setup::cluster_packages()?;
+    programs(workspace).map(drop)
+}
+
 /// The folder with all of them.
 ///
 /// # Errors
@@ -74,7 +82,7 @@ fn missing(folder: &Path) -> Option<&'static str> {
 }
 
 fn build(workspace: &Workspace, folder: &Path) -> Result<()> {
-    tools::need_go(workspace, "the cluster")?;
+    tools::need_go(workspace, "the cluster", GO)?;
     fs::create_dir_all(folder)?;
     for program in PROGRAMS {
         let version = match program.version {

@@ -7,6 +7,7 @@ use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
@@ -23,48 +24,65 @@ const FILES: &str = "tests/e2e/cluster";
 /// What a user gives their ArgoCD, from there.
 const ARGOCD: &str = "argocd";
 
-/// Builds the product and starts the cluster, unless it is up, and returns when everything is ready.
-pub(crate) fn up(workspace: &Workspace, isolated: bool) -> Result<()> {
-    if !Home::of(workspace).is_held()? {
-        possible()?;
-        build::build(workspace, Profile::Dev)?;
-    }
-    up_as_built(workspace, isolated)
-}
+/// What is the cluster's own inside: nobody outside would see what is written there.
+const HIDDEN: [&str; 2] = ["/run", "/var"];
 
-/// The same with a product that is built already.
-pub(crate) fn up_as_built(workspace: &Workspace, isolated: bool) -> Result<()> {
+/// How long a start may take, most of it ArgoCD's.
+const START: Duration = Duration::from_mins(10);
+
+/// Builds the product and starts a person's cluster, unless it is up, and returns when everything is ready.
+pub(crate) fn up(workspace: &Workspace, isolated: bool) -> Result<()> {
     let home = Home::of(workspace);
     if !home.is_held()? {
-        possible()?;
-        setup::cluster_packages()?;
-        let programs = programs::programs(workspace)?;
-        down::down(workspace)?;
-        home.make()?;
-        symlink(programs.join("kubernetes"), home.commands().join("kubectl"))?;
-        image::make(workspace, &home)?;
-        let inside = Inside {
-            home: home.clone(),
-            files: workspace.root().join(FILES),
-            programs,
-            inkstone: workspace.target().join(Profile::Dev.folder()).join("inkstone"),
-            argocd: workspace.root().join(ARGOCD),
-            isolated,
-        };
-        start(&inside)?;
+        possible(workspace)?;
+        build::build(workspace, Profile::Dev)?;
+        start_as_built(workspace, &home, isolated, Profile::Dev)?;
     }
-    if !home.ready().exists() {
-        follow(&home)?;
-    }
+    follow(&home)?;
     step::say(&format!("\n{}", fs::read_to_string(home.ready())?));
     Ok(())
+}
+
+/// Starts a cluster in `home` with a product that is built already, and without a port of this machine.
+pub(crate) fn up_as_built(workspace: &Workspace, home: &Home, profile: Profile) -> Result<()> {
+    start_as_built(workspace, home, true, profile)?;
+    follow(home)
+}
+
+fn start_as_built(
+    workspace: &Workspace,
+    home: &Home,
+    isolated: bool,
+    profile: Profile,
+) -> Result<()> {
+    setup::cluster_packages()?;
+    let programs = programs::programs(workspace)?;
+    down::down(home)?;
+    home.make()?;
+    symlink(programs.join("kubernetes"), home.commands().join("kubectl"))?;
+    image::make(workspace, home)?;
+    start(&Inside {
+        home: home.clone(),
+        files: workspace.root().join(FILES),
+        programs,
+        inkstone: workspace.target().join(profile.folder()).join("inkstone"),
+        argocd: workspace.root().join(ARGOCD),
+        isolated,
+    })
 }
 
 /// Whether this machine can have a cluster.
 ///
 /// # Errors
 /// The message says what the machine or the caller lacks.
-pub(crate) fn possible() -> Result<()> {
+pub(crate) fn possible(workspace: &Workspace) -> Result<()> {
+    let target = workspace.target();
+    if let Some(hidden) = HIDDEN.iter().find(|hidden| target.starts_with(hidden)) {
+        bail!(
+            "inside a cluster {hidden} is another one than outside, and {} is in it: set CARGO_TARGET_DIR to a folder elsewhere",
+            target.display()
+        );
+    }
     let mut unshare = Command::new("unshare");
     unshare.args(["--net", "--mount", "--pid", "--fork", "--mount-proc"]);
     unshare.args(["mount", "--types", "tmpfs", "tmpfs", "/run"]);
@@ -95,6 +113,7 @@ fn start(inside: &Inside) -> Result<()> {
 /// Shows what the keeper says until the cluster is ready.
 fn follow(home: &Home) -> Result<()> {
     let mut log = File::open(home.progress()).context("the cluster has no log")?;
+    let start = Instant::now();
     loop {
         // Asked before the log is read: what leads to the answer is in it.
         let (ready, held) = (home.ready().exists(), home.is_held()?);
@@ -112,6 +131,9 @@ fn follow(home: &Home) -> Result<()> {
         }
         if ready {
             return Ok(());
+        }
+        if start.elapsed() > START {
+            bail!("the cluster is not ready within {} min", START.as_secs() / 60);
         }
         thread::sleep(TICK);
     }

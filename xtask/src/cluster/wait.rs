@@ -33,6 +33,11 @@ pub(crate) fn command(mut command: Command) -> Condition {
     Box::new(move || step::succeeds(&mut command))
 }
 
+/// Both hold: what stays when a program ends says nothing by itself.
+pub(crate) fn both(mut one: Condition, mut other: Condition) -> Condition {
+    Box::new(move || one() && other())
+}
+
 /// Waits until `condition` holds.
 ///
 /// # Errors
