@@ -75,6 +75,9 @@ struct LatencyArguments {
     /// Fewer services and rounds, to see whether everything runs; writes no file.
     #[arg(long)]
     quick: bool,
+    /// Beside so many services alone; writes no file.
+    #[arg(long, value_name = "N", conflicts_with = "quick")]
+    only: Option<usize>,
 }
 
 /// Beside how many services is measured, and how often.
@@ -136,12 +139,16 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Latency(arguments) => {
-            let LatencyArguments { server, key_file, ingress, kubeconfig, quick } = arguments;
+            let LatencyArguments { server, key_file, ingress, kubeconfig, quick, only } = arguments;
             let place = Place { server, key_file, ingress, kubeconfig };
-            let (fleets, rounds) =
-                if quick { (QUICK_FLEETS, QUICK_ROUNDS) } else { (FLEETS, ROUNDS) };
+            let fleets = only.map_or_else(
+                || if quick { QUICK_FLEETS } else { FLEETS }.to_vec(),
+                |services| vec![services],
+            );
+            let rounds = if quick { QUICK_ROUNDS } else { ROUNDS };
             let table = latency::run(&place, &fleets, rounds)?;
-            publish(&table, (!quick).then(|| Path::new(FOLDER).join("CLUSTER.md")).as_deref())?;
+            let whole = !quick && only.is_none();
+            publish(&table, whole.then(|| Path::new(FOLDER).join("CLUSTER.md")).as_deref())?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Soak(arguments) => {

@@ -25,6 +25,12 @@ impl Times {
         self.percentile(99)
     }
 
+    /// For a few rounds, of which the 99th percentile would be the longest anyway.
+    pub(crate) fn to_the_longest(&self) -> String {
+        let longest = self.0.last().copied().unwrap_or_default();
+        format!("median {}, longest of {} {}", ms(self.median()), self.count(), ms(longest))
+    }
+
     /// The shortest time that so many in a hundred rounds did not exceed.
     fn percentile(&self, percent: usize) -> Duration {
         let rank = (self.0.len() * percent).div_ceil(100);

@@ -1,6 +1,6 @@
 //! What becomes of the namespace of a project, and of what names say.
 
-use crate::harness::{Answer, World, get, kubectl, object, wait_for};
+use crate::harness::{World, get, kubectl, object, reconcile_plan, wait_for, wait_until_shows};
 use serde_json::json;
 
 #[test]
@@ -26,6 +26,9 @@ fn the_namespace_of_a_deleted_project_goes_once_it_is_empty() {
         let left = kubectl(&["get", "pods,resourcequotas", "-n", &namespace, "-o", "name"]);
         left.is_empty().then_some(())
     });
+    let removal = "main/leaving  remove the namespace";
+    let plan = reconcile_plan();
+    assert!(!plan.contains(removal), "{plan}");
     let kept = object("default", &name).unwrap();
     assert_eq!(kept["status"]["phase"], "Active", "{kept}");
     // Whatever still runs there stays locked in.
@@ -46,7 +49,7 @@ fn a_service_with_the_longest_names_is_served_and_ends() {
     let name = "a-service-whose-name-is-as-long-as-it-is";
     assert_eq!((world.project.len(), name.len()), (30, 40));
     let host = world.workload(name, &[("VERSION", "here")]);
-    wait_for("the service", || get(&host).is_ok_and(|it| it == Answer::ok("here")).then_some(()));
+    wait_until_shows(&host, "here");
     world.wait_until_active(name);
 
     let labels = format!("inkstone.dev/project={},inkstone.dev/service={name}", world.project);

@@ -52,6 +52,9 @@ fn the_reconciler_keeps_secrets_of_projects_and_reads_no_other() {
 fn the_reconciler_starts_nothing_and_gives_itself_nothing() {
     let world = World::new("rights-starts");
     let own = world.namespace();
+    wait_for("what rights it gets there", || {
+        may(RECONCILER, &format!("create secrets -n {own}")).then_some(())
+    });
     for what in [
         "create pods",
         "create deployments",

@@ -50,9 +50,10 @@ fn what_is_deleted_is_gone_and_a_revert_of_that_brings_it_back() {
     };
     wait_for("the end of the service", || left().is_empty().then_some(()));
     let labels = "inkstone.dev/project=deleting";
-    let applications =
-        kubectl(&["get", "applications", "-n", "argocd", "-l", labels, "-o", "name"]);
-    assert_eq!(applications.trim(), "application.argoproj.io/main-deleting");
+    let find = ["get", "applications", "-n", "argocd", "-l", labels, "-o", "name"];
+    wait_for("the end of its Application", || {
+        (kubectl(&find).trim() == "application.argoproj.io/main-deleting").then_some(())
+    });
 
     world.revert("delete main/deleting/site");
     site.wait_until_shows("here");

@@ -1,13 +1,7 @@
 //! Changes of a service that runs, as kubectl and visitors see them.
 
-use crate::harness::{Answer, Visitor, World, get, kubectl, object, wait_for};
+use crate::harness::{Answer, Visitor, World, get, kubectl, object, wait_for, wait_until_shows};
 use serde_json::{Value, json};
-
-fn wait_until_shows(host: &str, text: &str) {
-    wait_for(&format!("{text:?} on {host}"), || {
-        get(host).is_ok_and(|answer| answer == Answer::ok(text)).then_some(())
-    });
-}
 
 /// What a pod of the app has of everything that its container may use.
 fn limits(pods: &Value) -> Vec<&Value> {
@@ -92,4 +86,21 @@ fn a_new_value_restarts_a_service_and_the_secret_before_stays() {
     world.ask("rollback_service", "app", &json!({"undo_commit": updated["commit"]}));
     wait_until_shows(&host, "one");
     assert_eq!(secret(), before);
+}
+
+#[test]
+fn a_service_that_is_made_anew_never_runs_what_it_was_before() {
+    let mut world = World::new("anew");
+    let host = world.workload("app", &[("VERSION", "before")]);
+    wait_until_shows(&host, "before");
+    world.ask("delete_service", "app", &json!({}));
+    wait_for("the end of it", || get(&host).is_ok_and(|answer| answer.status != 200).then_some(()));
+
+    let visitor = Visitor::of(&host);
+    assert_eq!(world.workload("app", &[("VERSION", "anew")]), host);
+    wait_until_shows(&host, "anew");
+    world.wait_until_active("app");
+    let answers = visitor.answers();
+    let old = answers.iter().flatten().filter(|answer| answer.body == "before").count();
+    assert_eq!(old, 0, "of {}", answers.len());
 }

@@ -2,7 +2,8 @@
 //! all of them last, by their name: whoever waits to be alone keeps others from beginning.
 
 use crate::harness::{
-    Answer, Outage, World, get, kubectl, object, reconcile_plan, reconcile_plan_of_a_pod, wait_for,
+    Answer, Outage, ReconcilerPod, World, get, kubectl, object, reconcile_plan,
+    reconcile_plan_of_a_pod, wait_for, wait_until_shows,
 };
 use serde_json::json;
 
@@ -27,8 +28,7 @@ fn argocd_a_push_waits_and_is_served_once_it_is_back() {
 fn the_reconciler_a_variable_waits_and_arrives_once_it_is_back() {
     let mut world = World::alone("down-reconciler");
     let host = world.workload("app", &[("VERSION", "before")]);
-    let shows = |text: &str| get(&host).is_ok_and(|answer| answer == Answer::ok(text));
-    wait_for("the first version", || shows("before").then_some(()));
+    wait_until_shows(&host, "before");
 
     let reconciler = Outage::of("reconciler");
     let change = json!({"name": "app", "project": world.project,
@@ -38,11 +38,27 @@ fn the_reconciler_a_variable_waits_and_arrives_once_it_is_back() {
     world.wait_until_is("app", "deploying");
     let plan = reconcile_plan();
     assert!(plan.contains("main/down-reconciler  put secret"), "{plan}");
-    assert!(shows("before"));
+    assert_eq!(get(&host).unwrap(), Answer::ok("before"));
 
     reconciler.end();
-    wait_for("the second version", || shows("after").then_some(()));
+    wait_until_shows(&host, "after");
     world.wait_until_is("app", "active");
+}
+
+#[test]
+fn the_process_beside_the_cluster_the_reconciler_runs_in_it_as_its_manifest_has_it() {
+    let mut world = World::alone("in-cluster");
+    let outside = Outage::of("reconciler");
+    let pod = ReconcilerPod::start();
+    let host = world.workload("app", &[("VERSION", "by a pod")]);
+    wait_until_shows(&host, "by a pod");
+    let log = pod.end();
+    assert!(log.contains("put a Secret there"), "{log}");
+    for trouble in ["WARN", "ERROR", "by a pod"] {
+        assert!(!log.contains(trouble), "{trouble}: {log}");
+    }
+
+    outside.end();
 }
 
 #[test]
@@ -92,14 +108,13 @@ fn the_database_all_runs_on_and_is_listed_pushed_changed_reverted_and_deleted_as
     let mut world = World::alone("down-database");
     let mut site = world.site("site", "before");
     let host = world.workload("app", &[("VERSION", "before")]);
-    let shows = |text: &str| get(&host).is_ok_and(|answer| answer == Answer::ok(text));
     site.wait_until_shows("before");
-    wait_for("the app", || shows("before").then_some(()));
+    wait_until_shows(&host, "before");
 
     let server = Outage::of("serve");
     world.server.lose_database();
     assert_eq!(get(&site.host).unwrap(), Answer::ok("before"));
-    assert!(shows("before"));
+    assert_eq!(get(&host).unwrap(), Answer::ok("before"));
     server.end();
     world.connect_again();
     let listed = world.agent.ok("list_services", json!({"project": world.project}));
@@ -121,7 +136,7 @@ fn the_database_all_runs_on_and_is_listed_pushed_changed_reverted_and_deleted_as
         "app",
         &json!({"env_vars": [{"key": "VERSION", "value": "after"}]}),
     );
-    wait_for("the app's second version", || shows("after").then_some(()));
+    wait_until_shows(&host, "after");
 
     world.revert("deploy main/down-database/site");
     site.wait_until_shows("before");

@@ -1,6 +1,6 @@
 //! Services that are there and do nothing: what a cluster has to look through beside the one that changes.
 
-use super::{INTERVAL, PATIENCE};
+use super::PATIENCE;
 use crate::client::{Client, text};
 use crate::git;
 use inkstone_cluster::Observer;
@@ -13,6 +13,8 @@ use tokio::time::{Instant, sleep};
 const PER_PROJECT: usize = 50;
 /// How many are made before those are waited for: the queue of a workspace is bounded.
 const BATCH: usize = 50;
+/// How often is looked whether they are there.
+const INTERVAL: Duration = Duration::from_millis(100);
 /// The repository that all of them follow.
 const REPO: &str = "stand-in";
 
@@ -59,7 +61,7 @@ impl Fleet {
         };
         while let Some(waits) = self.services.iter().find(|service| !is_applied(service)) {
             anyhow::ensure!(start.elapsed() < PATIENCE, "{waits} is not applied");
-            sleep(INTERVAL.max(Duration::from_millis(100))).await;
+            sleep(INTERVAL).await;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 #[path = "../../scenario/harness/git.rs"]
 mod git;
 mod image;
+mod in_cluster;
 #[path = "../../scenario/harness/mcp.rs"]
 mod mcp;
 mod outage;
@@ -15,6 +16,7 @@ mod visitor;
 
 pub(crate) use git::Git;
 pub(crate) use image::workload_of_user;
+pub(crate) use in_cluster::ReconcilerPod;
 pub(crate) use mcp::Mcp;
 pub(crate) use outage::Outage;
 pub(crate) use policies::{End, Policies, Way};
@@ -158,7 +160,7 @@ impl World {
     /// Waits until service `name` runs as the state repo has it; fails if it is ever said to have failed.
     pub(crate) fn wait_until_active(&mut self, name: &str) -> Value {
         wait_for(&format!("{name} active"), || {
-            let service = self.ask("get_service", name, &json!({}));
+            let service = self.service(name);
             let status = &service["runtime"]["status"];
             for status in [&service["deployment"]["status"], status] {
                 assert_ne!(status, "failed", "{service}");
@@ -169,7 +171,7 @@ impl World {
 
     /// The service `name`, as an agent is shown it.
     pub(crate) fn service(&mut self, name: &str) -> Value {
-        self.agent.ok("get_service", json!({"name": name, "project": self.project}))
+        self.ask("get_service", name, &json!({}))
     }
 
     /// Waits until the release of the service `name` is of the source commit `commit`.
@@ -210,6 +212,13 @@ impl World {
     }
 }
 
+/// Waits until a visitor of `host` sees `text`.
+pub(crate) fn wait_until_shows(host: &str, text: &str) {
+    wait_for(&format!("{text:?} on {host}"), || {
+        get(host).is_ok_and(|answer| answer == Answer::ok(text)).then_some(())
+    });
+}
+
 /// The host of a service that was made: visitors come in by the port that it says.
 fn host_of(made: &Value) -> String {
     let url = made["url"].as_str().unwrap();
@@ -240,8 +249,6 @@ impl Site {
 
     /// Waits until a visitor sees `text`.
     pub(crate) fn wait_until_shows(&self, text: &str) {
-        wait_for(&format!("{text:?} on {}", self.host), || {
-            get(&self.host).is_ok_and(|answer| answer == Answer::ok(text)).then_some(())
-        });
+        wait_until_shows(&self.host, text);
     }
 }
