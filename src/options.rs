@@ -335,7 +335,7 @@ fn remote(
     let url: RemoteUrl = url.parse().context("--state-remote")?;
     let credentials = credentials
         .map(|file| {
-            std::fs::File::open(file).and_then(|_| file.canonicalize()).with_context(|| {
+            credentials_file(file).with_context(|| {
                 format!("cannot read the credentials of --state-remote in {}", file.display())
             })
         })
@@ -343,6 +343,12 @@ fn remote(
     let usual = if url.is_at_github() { GITHUB_PUSHES_PER_MINUTE } else { 0 };
     let pushes_per_minute = NonZeroU32::new(pushes.unwrap_or(usual));
     Ok(RemoteConfig { url, credentials, pushes_per_minute })
+}
+
+/// The file by an absolute path, since git is run elsewhere; it can be read now. Symbolic links stay: behind them a
+/// Secret that is mounted into a pod changes its place.
+pub(crate) fn credentials_file(file: &Path) -> std::io::Result<PathBuf> {
+    std::fs::File::open(file).and_then(|_| std::path::absolute(file))
 }
 
 fn read(path: &Path) -> anyhow::Result<ServeOptions> {

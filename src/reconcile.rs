@@ -4,6 +4,7 @@
 mod server;
 
 use crate::cli::ReconcileArgs;
+use crate::options::credentials_file;
 use crate::output::{json, line, table};
 use crate::serve::{registry_pulls, secret, server_pulls, stop_signal};
 use crate::{Verdict, logging, region};
@@ -28,7 +29,7 @@ const AGAIN: Duration = Duration::from_secs(5);
 pub(crate) async fn reconcile(args: ReconcileArgs) -> anyhow::Result<Verdict> {
     logging::init(args.log_json);
     let url: RemoteUrl = args.repo.parse().context("--repo")?;
-    let credentials = args.credentials.as_ref().map(|file| file.canonicalize()).transpose();
+    let credentials = args.credentials.as_deref().map(credentials_file).transpose();
     let credentials = credentials.context("cannot read --credentials")?;
     let config = RemoteConfig { url, credentials, pushes_per_minute: None };
     let mirror = Arc::new(Mirror::open(&args.data.join("live.git"), config)?);

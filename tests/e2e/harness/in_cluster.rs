@@ -12,7 +12,8 @@ use tempfile::NamedTempFile;
 
 /// Where the server is for a pod: on its node.
 const SERVER: &str = "http://10.99.0.1:8787";
-/// What it needs beside itself, in Debian's places.
+/// What it needs beside itself, in Debian's places. Git asks a shell to ask the file with its credentials.
+const SHELL: &str = "/bin/sh";
 const GIT: &str = "/usr/bin/git";
 const GIT_PROGRAMS: &str = "/usr/lib/git-core";
 const GIT_HTTP: &str = "/usr/lib/git-core/git-remote-http";
@@ -60,8 +61,8 @@ fn image() -> String {
     // What only debuggers read is most of it.
     let program = folder.join("inkstone");
     run(Command::new("strip").arg("-o").arg(&program).arg(env!("CARGO_BIN_EXE_inkstone")));
-    let mut files = BTreeSet::from([GIT, GIT_PROGRAMS, AUTHORITIES].map(str::to_owned));
-    for program in [GIT, GIT_HTTP, env!("CARGO_BIN_EXE_inkstone")] {
+    let mut files = BTreeSet::from([SHELL, GIT, GIT_PROGRAMS, AUTHORITIES].map(str::to_owned));
+    for program in [SHELL, GIT, GIT_HTTP, env!("CARGO_BIN_EXE_inkstone")] {
         files.extend(libraries(program));
     }
     let mut tar = Command::new("tar");
