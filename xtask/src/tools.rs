@@ -1,10 +1,11 @@
 //! The outside programs that check and judge the work, each at one exact version, under
 //! `tools/` of the target directory. What is there already is used as it is.
 
+use std::env;
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 use crate::step;
 use crate::workspace::Workspace;
@@ -23,6 +24,16 @@ const CARGO_MACHETE: &str = "0.9.2";
 /// The Python packages of the MCP client, from the root of the workspace.
 const PYTHON_PACKAGES: &str = "tests/client/requirements.txt";
 
+/// Names a folder that holds programs of Go's which are compiled already.
+const BROUGHT_ALONG: &str = "INKSTONE_E2E_BIN";
+
+/// That folder, if there is one.
+pub(crate) fn brought_along() -> Result<Option<PathBuf>> {
+    let Some(folder) = env::var_os(BROUGHT_ALONG) else { return Ok(None) };
+    let found = fs::canonicalize(&folder);
+    found.map(Some).with_context(|| format!("{BROUGHT_ALONG}={}", folder.display()))
+}
+
 /// The real `sops`.
 pub(crate) fn sops(workspace: &Workspace) -> Result<PathBuf> {
     go_program(workspace, "sops", SOPS, "github.com/getsops/sops/v3/cmd/sops")
@@ -40,6 +51,14 @@ pub(crate) fn kustomize(workspace: &Workspace) -> Result<PathBuf> {
 
 /// A program of Go's, compiled from the module proxy.
 fn go_program(workspace: &Workspace, name: &str, version: &str, path: &str) -> Result<PathBuf> {
+    if let Some(program) = brought_along()?.map(|folder| folder.join(name)).filter(|it| it.exists())
+    {
+        let said = step::read(workspace.command(&program).arg("--version"))?;
+        if !said.contains(version) {
+            bail!("{} is not {version}, but says {}", program.display(), said.trim_end());
+        }
+        return Ok(program);
+    }
     let folder = folder(workspace, &format!("{name}-{version}"));
     let program = folder.join(name);
     if !program.exists() {

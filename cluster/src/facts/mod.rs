@@ -61,3 +61,22 @@ pub(crate) fn time(time: Option<&Time>) -> Option<Timestamp> {
 pub(crate) fn count(count: Option<i32>) -> u32 {
     count.and_then(|count| u32::try_from(count).ok()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn an_object_with_the_labels_of_a_service_is_its_own_in_its_projects_namespace_alone() {
+        let label = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let labels = [label(WORKSPACE, "main"), label(PROJECT, "shop"), label(SERVICE, "site")];
+        let of = |namespace: &str| ObjectMeta {
+            namespace: Some(namespace.to_owned()),
+            labels: Some(BTreeMap::from(labels.clone())),
+            ..ObjectMeta::default()
+        };
+        assert_eq!(own_service(&of("dp-main-shop")), "main/shop/site".parse().ok());
+        assert_eq!(own_service(&of("debugging")), None);
+    }
+}

@@ -187,6 +187,9 @@ fn a_sync_that_cannot_succeed_has_failed_and_one_that_is_tried_again_has_not() {
     let again = sync("Running", "one or more objects failed to apply: namespace not found", 'a');
     assert_eq!(again.phase, Phase::Syncing);
     assert_eq!(again.problem.unwrap().reason, Reason::Sync);
+    let invalid = "one or more synchronization tasks are not valid: resource policy:PodDisruptionBudget is not \
+                   permitted in project inkstone. Retrying attempt #3 at 12:00PM.";
+    assert_eq!(sync("Running", invalid, 'a').problem.unwrap().reason, Reason::Sync);
     assert_eq!(sync("Running", "waiting for healthy state", 'a').problem, None);
     let leaving = "configmaps \"x\" is forbidden: namespace dp-main-shop is being terminated";
     assert_eq!(sync("Running", leaving, 'a').phase, Phase::Syncing);
@@ -304,6 +307,8 @@ fn a_process_that_ended_before_a_probe_could_have_had_it_done_ended_otherwise() 
         (0, 2, Reason::CrashLoop),
         (0, 120, Reason::Probe),
         (1, 120, Reason::CrashLoop),
+        (139, 200, Reason::CrashLoop),
+        (134, 200, Reason::CrashLoop),
     ] {
         let (phase, found, message) = unanswered(exit_code, ran, 2, waits()).problem();
         assert_eq!((phase, found), (Phase::Failed, reason), "{exit_code} after {ran} s: {message}");
@@ -317,8 +322,44 @@ fn who_never_answered_in_all_its_time_has_failed_and_who_did_before_is_given_mor
     let (phase, reason, _) = case.problem();
     assert_eq!((phase, reason), (Phase::Failed, Reason::Probe));
     case.rollout().completed = true;
+    case.observed.events[0].message = "Liveness probe failed: connection refused".to_owned();
     let (phase, reason, _) = case.problem();
     assert_eq!((phase, reason), (Phase::Deploying, Reason::Probe));
+}
+
+#[test]
+fn the_first_moments_of_a_process_say_nothing_of_an_end_after_it_has_served() {
+    let waits = ContainerState::Waiting {
+        reason: "CrashLoopBackOff".to_owned(),
+        message: "back-off 10s".to_owned(),
+    };
+    let mut case = unanswered(143, 200, 2, waits);
+    case.rollout().completed = true;
+    assert_eq!(case.problem().1, Reason::CrashLoop);
+    case.observed.events[0].message = "Liveness probe failed: connection refused".to_owned();
+    assert_eq!(case.problem().1, Reason::Probe);
+}
+
+#[test]
+fn one_end_of_a_process_whose_release_has_worked_is_not_its_failure() {
+    let killed = || Ended { reason: "OOMKilled".to_owned(), exit_code: 137, ..Ended::default() };
+    for state in [ContainerState::Running { since: Some(NOW) }, ContainerState::Ended(killed())] {
+        let mut case = Case::with(state, 3, Some(killed()));
+        assert_eq!(case.problem().0, Phase::Failed);
+        case.rollout().completed = true;
+        assert_eq!(case.problem().0, Phase::Deploying);
+    }
+}
+
+#[test]
+fn what_kept_the_replica_set_before_from_making_pods_fails_nobody() {
+    let mut case = Case::with(ContainerState::default(), 0, None);
+    case.newest_set().failure.clear();
+    let before = case.observed.replica_sets.get_mut("site-old").unwrap();
+    before.failure = "exceeded quota: quota".to_owned();
+    before.failing_since = Some(NOW);
+    assert_eq!(case.standing_after(60).phase, Phase::Deploying);
+    assert_eq!(case.standing_after(60).problem, None);
 }
 
 #[test]
@@ -334,6 +375,10 @@ fn what_others_are_about_to_bring_is_waited_for() {
         (secret, Reason::SecretMissing),
         (full, Reason::Unschedulable),
         (Case::waiting("ImagePullBackOff", "Back-off pulling"), Reason::ImagePull),
+        (
+            Case::waiting("CreateContainerConfigError", "failed to sync secret cache: timed out"),
+            Reason::CannotStart,
+        ),
         (no_room, Reason::Quota),
     ] {
         let early = case.standing_after(5);

@@ -1,6 +1,5 @@
 //! The servers that come from Go: compiled once from pinned modules, or brought along.
 
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,8 +9,6 @@ use anyhow::{Context, Result, bail};
 use crate::workspace::Workspace;
 use crate::{setup, step, tools};
 
-/// Names a folder that holds the programs already, as a build leaves them.
-const BROUGHT_ALONG: &str = "INKSTONE_E2E_BIN";
 /// The Go that ArgoCD's module asks for, the newest of all.
 const GO: &str = "1.26.3";
 /// One Go module for each program, from the root of the workspace: their dependencies conflict.
@@ -60,12 +57,10 @@ pub(crate) fn setup(workspace: &Workspace) -> Result<()> {
 /// # Errors
 /// There is no Go, something does not compile, or a folder that was brought along lacks something.
 pub(crate) fn programs(workspace: &Workspace) -> Result<PathBuf> {
-    if let Some(folder) = env::var_os(BROUGHT_ALONG) {
-        let folder = fs::canonicalize(&folder)
-            .with_context(|| format!("{BROUGHT_ALONG}={}", folder.display()))?;
+    if let Some(folder) = tools::brought_along()? {
         return match missing(&folder) {
             None => Ok(folder),
-            Some(name) => bail!("{BROUGHT_ALONG}={} has no {name}", folder.display()),
+            Some(name) => bail!("{}, which was brought along, has no {name}", folder.display()),
         };
     }
     let folder = tools::folder(workspace, &format!("e2e-{}", hash(workspace)?));
