@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::error::MirrorError;
+use super::names;
 use crate::error::shown;
 use crate::image::{Descriptor, INDEX, MANIFEST};
 
@@ -36,6 +37,9 @@ const LAYERS: [&str; 5] = [
     "application/vnd.docker.image.rootfs.diff.tar.gzip",
 ];
 
+/// What is said of an image that has a part at an address of its own.
+const KEPT_ELSEWHERE: &str = "a part of it is kept elsewhere (urls)";
+
 /// The user of an image that names none.
 const DEFAULT_USER: u64 = 10_001;
 /// The port of an image that says nothing, or too much, of ports.
@@ -62,23 +66,23 @@ pub(super) struct Parts {
 struct Found {
     schema_version: u32,
     media_type: Option<String>,
-    config: Option<Descriptor>,
-    layers: Option<Vec<Layer>>,
+    config: Option<Blob>,
+    layers: Option<Vec<Blob>>,
     manifests: Option<Vec<Listed>>,
 }
 
+/// What an image has, and where else it would be: a node asks there first, from its own network.
 #[derive(Deserialize)]
-struct Layer {
+struct Blob {
     #[serde(flatten)]
     descriptor: Descriptor,
-    #[serde(default)]
-    urls: Vec<IgnoredAny>,
+    urls: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
 struct Listed {
     #[serde(flatten)]
-    descriptor: Descriptor,
+    blob: Blob,
     platform: Option<Platform>,
 }
 
@@ -104,12 +108,14 @@ struct Execution {
     #[serde(default)]
     user: Option<String>,
     #[serde(default)]
-    exposed_ports: Option<BTreeMap<String, Exposed>>,
+    exposed_ports: Option<BTreeMap<String, Nothing>>,
+    #[serde(default)]
+    volumes: Option<BTreeMap<String, Nothing>>,
 }
 
-/// Nothing: it is the key that says which port.
+/// Nothing: it is the key that says which port, or which folder.
 #[derive(Deserialize)]
-struct Exposed {
+struct Nothing {
     #[serde(default, rename = "_")]
     _nothing: bool,
 }
@@ -129,7 +135,7 @@ pub(super) fn document(
     architecture: &str,
 ) -> Result<Document, MirrorError> {
     let unusable = |problem: String| MirrorError::Unusable { image: image.clone(), problem };
-    let found: Found = read(image, "manifest", content)?;
+    let found: Found = read(image, "manifest", content, names::MANIFEST)?;
     // What the document says of itself counts: the digest covers it. Only OCI's may leave it out.
     let said = found.media_type.as_deref().unwrap_or(content_type);
     let said = said.split(';').next().unwrap_or_default().trim();
@@ -154,25 +160,30 @@ pub(super) fn document(
             let found = listed.into_iter().find(ours);
             let found =
                 found.ok_or_else(|| unusable(format!("it has none for linux/{architecture}")))?;
-            Ok(Document::Index(found.descriptor))
+            if found.blob.urls.is_some() {
+                return Err(unusable(KEPT_ELSEWHERE.to_owned()));
+            }
+            Ok(Document::Index(found.blob.descriptor))
         }
         (
             MANIFEST | DOCKER_MANIFEST,
             Found { config: Some(config), layers: Some(layers), manifests: None, .. },
         ) => {
+            if layers.iter().chain([&config]).any(|blob| blob.urls.is_some()) {
+                return Err(unusable(KEPT_ELSEWHERE.to_owned()));
+            }
+            let config = config.descriptor;
             if !CONFIGS.contains(&config.media_type.as_str()) {
                 let found = shown(&config.media_type);
                 return Err(unusable(format!("its configuration is of the type {found}")));
             }
-            if let Some(layer) = layers.iter().find(|layer| {
-                !layer.urls.is_empty() || !LAYERS.contains(&layer.descriptor.media_type.as_str())
-            }) {
-                let found = shown(&layer.descriptor.media_type);
-                return Err(unusable(format!(
-                    "it has a layer of the type {found}, or one that is kept elsewhere"
-                )));
-            }
             let layers: Vec<_> = layers.into_iter().map(|layer| layer.descriptor).collect();
+            if let Some(other) =
+                layers.iter().find(|layer| !LAYERS.contains(&layer.media_type.as_str()))
+            {
+                let found = shown(&other.media_type);
+                return Err(unusable(format!("it has a layer of the type {found}")));
+            }
             check_sizes(content, &config, &layers)?;
             Ok(Document::Manifest(Parts { media_type, config, layers }))
         }
@@ -214,7 +225,7 @@ pub(super) fn runs(
     allows_root: bool,
 ) -> Result<Runs, MirrorError> {
     let unusable = |problem: String| MirrorError::Unusable { image: image.clone(), problem };
-    let config: Config = read(image, "configuration", config)?;
+    let config: Config = read(image, "configuration", config, names::CONFIGURATION)?;
     if config.os != "linux" || config.architecture != architecture {
         let (os, found) = (shown(&config.os), shown(&config.architecture));
         return Err(unusable(format!("it is for {os}/{found}, nodes are linux/{architecture}")));
@@ -222,6 +233,9 @@ pub(super) fn runs(
     let execution = config.execution.unwrap_or_default();
     let invalid = |error: inkstone_spec::Invalid| unusable(error.to_string());
     let user = user(execution.user.as_deref().unwrap_or_default(), allows_root)?;
+    if let Some(path) = execution.volumes.iter().flatten().map(|(path, _)| path).next() {
+        return Err(MirrorError::Volume { path: shown(path) });
+    }
     let ports = execution.exposed_ports.unwrap_or_default();
     let mut tcp = ports.keys().filter_map(|port| match port.split_once('/') {
         None => port.parse().ok(),
@@ -255,8 +269,10 @@ fn read<T: DeserializeOwned>(
     image: &ImageReference,
     what: &str,
     content: &[u8],
+    known: &[&str],
 ) -> Result<T, MirrorError> {
-    serde_json::from_slice(content).map_err(|error| MirrorError::Unusable {
+    let document = names::check(content, known).and_then(|()| serde_json::from_slice(content));
+    document.map_err(|error| MirrorError::Unusable {
         image: image.clone(),
         problem: format!("its {what} is not one: {}", shown(&error.to_string())),
     })
@@ -268,4 +284,57 @@ pub(super) fn check(registry: &str, content: &[u8], digest: &Digest) -> Result<(
         return Ok(());
     }
     Err(MirrorError::Mismatch { registry: registry.to_owned(), what: digest.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn image() -> ImageReference {
+        format!("registry.example.com/a@sha256:{}", "0".repeat(64)).parse().unwrap()
+    }
+
+    fn blob(media_type: &str, urls: &Value) -> Value {
+        let digest = format!("sha256:{}", "1".repeat(64));
+        let mut blob = json!({"mediaType": media_type, "digest": digest, "size": 1});
+        if !urls.is_null() {
+            blob["urls"] = urls.clone();
+        }
+        blob
+    }
+
+    fn judge(config_urls: &Value, layer_urls: &Value) -> Option<String> {
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": blob(CONFIGS[0], config_urls),
+            "layers": [blob(LAYERS[0], layer_urls)],
+        });
+        let found = document(&image(), manifest.to_string().as_bytes(), MANIFEST, "amd64");
+        found.err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn nothing_of_an_image_is_kept_at_an_address_of_its_own() {
+        let (here, there) = (Value::Null, json!(["http://127.0.0.1:2379/health"]));
+        assert_eq!(judge(&here, &here), None);
+        for (config, layer) in [(&there, &here), (&here, &there)] {
+            let refused = judge(config, layer).unwrap();
+            assert!(refused.contains("urls") && !refused.contains("2379"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn an_image_that_writes_to_the_nodes_own_disk_is_refused() {
+        let config = |volumes: Value| {
+            let config = json!({"os": "linux", "architecture": "amd64",
+                                "config": {"User": "1", "Volumes": volumes}});
+            runs(&image(), config.to_string().as_bytes(), "amd64", true)
+        };
+        assert!(config(Value::Null).is_ok() && config(json!({})).is_ok());
+        let refused = config(json!({"/data": {}})).unwrap_err();
+        assert_eq!(refused.code(), "image_has_volume");
+        assert!(refused.to_string().contains("/data"), "{refused}");
+    }
 }

@@ -69,6 +69,12 @@ pub enum MirrorError {
         /// How much is allowed, with its unit.
         limit: String,
     },
+    /// It would write to the node's own disk.
+    #[error("the image has a volume at {path}, which no limit would hold on the node's disk")]
+    Volume {
+        /// Where.
+        path: String,
+    },
     /// It runs as root.
     #[error("the image runs as root")]
     NeedsRoot,
@@ -92,6 +98,7 @@ impl MirrorError {
             Self::Mismatch { .. } => "image_digest_mismatch",
             Self::Unusable { .. } => "image_unusable",
             Self::TooLarge { .. } => "image_too_large",
+            Self::Volume { .. } => "image_has_volume",
             Self::NeedsRoot => "needs_root",
             Self::NamedUser { .. } => "user_not_numeric",
         }
@@ -120,6 +127,9 @@ impl MirrorError {
                 "Push an image for linux that docker or buildah made, then call update_service with its digest."
             }
             Self::TooLarge { .. } => "Make the image smaller, for example with a slimmer base.",
+            Self::Volume { .. } => {
+                "Build the image without VOLUME: it may write to /tmp, and what is to stay belongs into a database."
+            }
             Self::NeedsRoot => {
                 "Set a numeric user in the image (USER 10001), or deploy it into a project that was created with isolation sandboxed."
             }

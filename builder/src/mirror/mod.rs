@@ -4,6 +4,7 @@
 mod address;
 mod documents;
 mod error;
+mod names;
 mod remote;
 
 use std::collections::{BTreeMap, BTreeSet};
