@@ -4,7 +4,7 @@ use crate::quantity;
 use crate::render::{ProjectInput, RenderError, ServiceInput};
 use inkstone_spec::{
     Cluster, Digest, EnvKey, Hostname, Isolation, Project, ProjectRef, Release, ServiceName,
-    default_host,
+    default_host, port_name,
 };
 use serde::Serialize;
 
@@ -69,6 +69,7 @@ pub(crate) struct ServiceContext {
     pub(crate) release: ReleaseIdentity,
     pub(crate) image: String,
     pub(crate) port: u16,
+    pub(crate) port_name: String,
     pub(crate) user: u32,
     pub(crate) runtime_class: Option<String>,
     pub(crate) replicas: u8,
@@ -162,6 +163,7 @@ impl ServiceContext {
             },
             image: format!("{}/{reference}@{}", cluster.registry, release.image),
             port: service.spec.port.unwrap_or(release.port).get(),
+            port_name: port_name(&reference),
             user: release.user.get(),
             runtime_class,
             replicas: service.spec.replicas.get(),

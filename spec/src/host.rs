@@ -113,6 +113,16 @@ pub fn default_host(service: &ServiceRef, apps_domain: &Hostname) -> Result<Host
     Hostname::new(format!("{}-{short}.{apps_domain}", service.service))
 }
 
+/// The name of the port of a service's Kubernetes Service: `http-<10 hex of SHA-256(workspace/project/service)>`, 15
+/// bytes, which is what Kubernetes takes (RFC 6335, 5.1).
+///
+/// Ingress controllers tell backends apart by `<namespace>-<service>-<port>` as one word, in which project `a` with
+/// service `b-c` reads as project `a-b` with service `c`: with a name of its own no two are the same.
+pub fn port_name(service: &ServiceRef) -> String {
+    let hash = hex::encode(Sha256::digest(service.to_string()));
+    format!("http-{}", hash.get(..10).unwrap_or_default())
+}
+
 fn is_hostname(value: &str) -> bool {
     let mut labels = 0;
     let mut last_is_number = false;

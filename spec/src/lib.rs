@@ -33,7 +33,7 @@ pub use digest::{CommitId, CommitPrefix, Digest};
 pub use env::{EnvKey, EnvValue, MAX_ENV_KEYS, MAX_ENV_VALUE_BYTES};
 pub use error::Invalid;
 pub use hold::{HoldReason, UtcTime};
-pub use host::{Hostname, RESERVED_HOST_LABELS, default_host};
+pub use host::{Hostname, RESERVED_HOST_LABELS, default_host, port_name};
 pub use ids::{DeploymentId, ServiceUid};
 pub use image::ImageReference;
 pub use intent::{

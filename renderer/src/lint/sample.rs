@@ -143,6 +143,7 @@ fn service(names: &Names, env_keys: usize, extra_hosts: usize, size: &Size) -> S
             "0".repeat(64)
         ),
         port: *port,
+        port_name: "http-0123456789".to_owned(),
         user: *user,
         runtime_class: runtime_class.map(str::to_owned),
         replicas: *replicas,
