@@ -144,7 +144,8 @@ impl Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} ({})", self.message, self.suggestion, self.code)
+        let stop = if self.message.ends_with(['.', '!', '?', ':']) { "" } else { "." };
+        write!(f, "{}{stop} {} ({})", self.message, self.suggestion, self.code)
     }
 }
 

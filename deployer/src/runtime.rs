@@ -81,13 +81,18 @@ impl Sight {
         };
         let problem = standing.problem.as_ref();
         let message = match (standing.phase, problem) {
+            (_, Some(problem)) if standing.ready_before > 0 => {
+                format!("What ran before still takes requests. {}", problem.message)
+            }
             (_, Some(problem)) => problem.message.clone(),
             (Phase::Active, None) if service.spec.replicas.get() == 0 => {
                 "It is stopped: it has no pods.".to_owned()
             }
             (Phase::Active, None) => "All its pods take requests.".to_owned(),
             (Phase::Deploying, None) => "Its pods are starting.".to_owned(),
-            (Phase::Syncing, None) => "ArgoCD has not applied its newest state yet.".to_owned(),
+            (Phase::Syncing, None) => {
+                "The cluster is not yet what its newest state says.".to_owned()
+            }
             (Phase::Failed, None) => "It cannot become ready.".to_owned(),
         };
         let events = observed.events.iter().map(|event| EventView {

@@ -15,9 +15,9 @@ const KILLED: i32 = SIGNALLED + 9;
 const ASKED: i32 = SIGNALLED + 15;
 /// How a process ends that the kubelet ends: it asks, some know how to stop, and the others are killed.
 const BY_THE_KUBELET: [i32; 3] = [0, KILLED, ASKED];
-/// How the events begin of the probes for which it does that.
+/// How the events begin of the probe for which it does that, and what those of every probe have.
 const LIVENESS: &str = "Liveness probe failed";
-const STARTUP: &str = "Startup probe failed";
+const PROBE: &str = "probe failed";
 /// What programs say that want rights which they do not have.
 const ROOT_WORDS: [&str; 10] = [
     "permission denied",
@@ -63,18 +63,20 @@ impl Run<'_> {
             return Found::new(true, Reason::CannotStart, message);
         }
         let said = quoted(&end.last_lines);
-        if let Some(event) = self.probe(end) {
-            let (port, event) = (self.port, &event.message);
+        if self.had_a_probe_it_ended(end) {
+            let port = self.port;
+            let why = self.events.iter().find(|event| event.message.contains(PROBE));
+            let why = why.map(|event| format!(": {}", event.message)).unwrap_or_default();
             let message = format!(
-                "Nothing answers on port {port}, so its process was ended, {times}: {event}.{said}"
+                "Nothing answers on port {port}, so its process was ended, {times}{why}.{said}"
             );
             // It had all the time that it gets. One that has answered before may do so again.
             return Found::new(is_final || !self.has_worked, Reason::Probe, message);
         }
         // Container runtimes do not always notice why the kernel ended a process.
-        if end.exit_code == KILLED {
+        if end.exit_code == KILLED && self.outlived(end) == Some(false) {
             let message = format!(
-                "Its process was killed (exit code {KILLED}), {times}, and by no probe: so the kernel ends what takes more memory than it may.{said}"
+                "Its process was killed (exit code {KILLED}), {times}, before any probe could have it done: so the kernel ends what takes more memory than it may.{said}"
             );
             return Found::new(is_final, Reason::OutOfMemory, message);
         }
@@ -94,19 +96,24 @@ impl Run<'_> {
         Found::new(is_final, reason, format!("{how}, {times}.{said}"))
     }
 
-    /// What the kubelet said of a probe, where that is why it ended the process: it looks like a crash, or, of
-    /// one that knows how to stop, like an end without an error. It never comes early.
-    fn probe(&self, end: &Ended) -> Option<&EventFacts> {
-        let was_spared = end.ran.zip(self.spared).is_some_and(|(ran, spared)| ran < spared);
-        if was_spared || !BY_THE_KUBELET.contains(&end.exit_code) {
-            return None;
-        }
-        let is_of = |event: &EventFacts, probe| event.message.starts_with(probe);
-        // Of a startup probe one is told for every process that is not there at once.
-        let had_it_ended = |event: &&&EventFacts| {
-            is_of(event, LIVENESS) || !self.has_worked && is_of(event, STARTUP)
-        };
-        self.events.iter().find(had_it_ended).copied()
+    /// Whether it ran for as long as it has to before a probe can have it ended, where that is known.
+    fn outlived(&self, end: &Ended) -> Option<bool> {
+        end.ran.zip(self.spared).map(|(ran, spared)| ran >= spared)
+    }
+
+    /// Whether the kubelet ended it because of a probe: that looks like a crash, or, of one that knows how to stop, like
+    /// an end without an error. What was never ready in all that time would not have been left alone. Of what has worked
+    /// it has to have been said, and the kubelet leaves events out where there are many.
+    fn had_a_probe_it_ended(&self, end: &Ended) -> bool {
+        let is_told = self.events.iter().any(|event| {
+            event.message.contains(PROBE)
+                && (!self.has_worked || event.message.starts_with(LIVENESS))
+        });
+        BY_THE_KUBELET.contains(&end.exit_code)
+            && match self.outlived(end) {
+                Some(outlived) => outlived && (is_told || !self.has_worked),
+                None => is_told && end.exit_code != 0,
+            }
     }
 }
 

@@ -67,8 +67,10 @@ pub struct Standing {
     pub phase: Phase,
     /// What keeps it from being active, where something is known to.
     pub problem: Option<Problem>,
-    /// How many of its pods take requests.
+    /// How many pods of its release take requests.
     pub ready: u32,
+    /// How many pods of releases before it do.
+    pub ready_before: u32,
     /// Its pods, those of earlier releases included.
     pub pods: Vec<PodLine>,
 }
@@ -89,8 +91,14 @@ pub struct PodLine {
 /// How a service is doing at `now`.
 pub fn standing(wanted: &Wanted<'_>, observed: &Observed, now: Timestamp) -> Standing {
     let (phase, problem) = phase(wanted, observed, now);
-    let ready = observed.deployment.as_ref().map(|it| it.ready).unwrap_or_default();
-    Standing { phase, problem, ready, pods: lines(observed) }
+    let ready = |newest| {
+        let pods = observed.pods.values();
+        let taking = pods.filter(|pod| pod.ready && !pod.leaving);
+        let count = taking.filter(|pod| observed.is_newest(pod) == newest).count();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    };
+    let (ready, ready_before) = (ready(true), ready(false));
+    Standing { phase, problem, ready, ready_before, pods: lines(observed) }
 }
 
 fn phase(wanted: &Wanted<'_>, observed: &Observed, now: Timestamp) -> (Phase, Option<Problem>) {

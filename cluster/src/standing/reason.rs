@@ -54,20 +54,18 @@ impl Reason {
     /// What to do about it.
     pub fn suggestion(self) -> &'static str {
         match self {
-            Self::Sync => {
-                "An operator should look at the Application in ArgoCD; rollback_service brings back what ran before."
-            }
+            Self::Sync => "An operator should look at the Application in ArgoCD.",
             Self::ImagePull => {
                 "Call redeploy_service to make the image again. If that does not help, an operator should run inkstone doctor: it tries a pull."
             }
             Self::CrashLoop => {
-                "Read the last lines here and more with runtime_log_lines, fix what they say, and push; or call rollback_service."
+                "Read the last lines here and more with runtime_log_lines, fix what they say, and deploy that."
             }
             Self::OutOfMemory => {
                 "Give it more memory with update_service, or make it use less; the memory of a service is a hard limit."
             }
             Self::WrongPort => {
-                "Have the process listen on 0.0.0.0 and on the port in the environment variable PORT, or set port with update_service."
+                "Have the process listen on 0.0.0.0 and on the port in the environment variable PORT; where it is another port that is named here, set port with update_service instead."
             }
             Self::Probe => {
                 "Have the process listen on 0.0.0.0 and on the port in the environment variable PORT within two minutes of its start; runtime_log_lines shows what it does."
@@ -90,9 +88,7 @@ impl Reason {
             Self::Evicted => {
                 "The cluster replaces it. If the node says that it used too much disk, write less to /tmp and to the log: a pod has 512 MiB in /tmp and 1 GiB in all."
             }
-            Self::Stalled => {
-                "runtime_log_lines shows what the process does; rollback_service brings back what ran before."
-            }
+            Self::Stalled => "runtime_log_lines shows what the process does.",
         }
     }
 }

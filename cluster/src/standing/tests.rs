@@ -341,6 +341,20 @@ fn the_first_moments_of_a_process_say_nothing_of_an_end_after_it_has_served() {
 }
 
 #[test]
+fn what_never_answered_was_ended_by_a_probe_though_the_kubelet_leaves_that_out() {
+    let mut case = unanswered(137, 150, 1, ContainerState::Running { since: Some(NOW) });
+    case.observed.events[0].message = "Readiness probe failed: connection refused".to_owned();
+    assert_eq!(case.problem().1, Reason::Probe);
+    case.observed.events.clear();
+    assert_eq!(case.problem().1, Reason::Probe);
+    // Of what has worked nobody knows without being told.
+    case.rollout().completed = true;
+    let (_, reason, message) = case.problem();
+    assert_eq!(reason, Reason::CrashLoop);
+    assert!(message.contains("signal 9"), "{message}");
+}
+
+#[test]
 fn one_end_of_a_process_whose_release_has_worked_is_not_its_failure() {
     let killed = || Ended { reason: "OOMKilled".to_owned(), exit_code: 137, ..Ended::default() };
     for state in [ContainerState::Running { since: Some(NOW) }, ContainerState::Ended(killed())] {

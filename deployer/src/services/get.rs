@@ -178,7 +178,7 @@ fn next_when_seen(phase: Phase, service: &Service, name: &ServiceRef) -> String 
         }
         Phase::Active => next_change(service),
         Phase::Failed => format!(
-            "Read deployment.error and do what it suggests. Or have back what ran before: rollback_service with {arguments}, which takes the release before, or with undo_commit and the commit of the change, which get_service_history lists."
+            "Read deployment.error and do what it suggests. Or take back the change that it began with: get_service_history with {arguments} lists the commits, the newest first, and rollback_service with {arguments} and one of them as undo_commit undoes it. Without undo_commit it brings back the release before and leaves the settings as they are."
         ),
     }
 }
