@@ -81,9 +81,9 @@ async fn create(
             "scopes": scopes_of(&record), "workspaces": workspaces_of(&record),
         }));
     } else {
+        // Alone on standard output, so that it can be led into a file.
         line(key.expose());
-        line("");
-        line(format_args!(
+        note(format_args!(
             "This is key {}, shown once. Scopes: {}. Workspaces: {}.",
             record.name,
             record.scopes,

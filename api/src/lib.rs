@@ -10,6 +10,7 @@
 
 mod auth;
 mod config;
+mod deadline;
 mod health;
 mod identity;
 mod images;

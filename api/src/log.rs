@@ -6,8 +6,11 @@ use tracing::{Level, Metadata};
 /// git tokens in them, below the level of warnings; install this as a filter over every log, whatever
 /// level the operator asked for.
 pub fn is_loggable(metadata: &Metadata<'_>) -> bool {
-    let of_mcp = metadata.target().split("::").next() == Some("rmcp");
-    !of_mcp || *metadata.level() <= Level::WARN
+    let target = metadata.target();
+    // That a client hung up is the client's affair, and the library calls it an error.
+    let of_a_client = target.starts_with("rmcp::service");
+    let of_mcp = target.split("::").next() == Some("rmcp");
+    !of_a_client && (!of_mcp || *metadata.level() <= Level::WARN)
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! `/reconciler/`: what a reconciler that runs elsewhere asks for and tells.
 
 use crate::auth::authenticate;
+use crate::deadline::in_time;
 use crate::identity::Identity;
 use crate::problem::problem;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{DefaultBodyLimit, FromRequest as _, Query, Request, State};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
@@ -49,6 +50,7 @@ pub(crate) fn routes(deployer: Deployer) -> Router {
         .route("/reconciler/report", post(report))
         .layer(DefaultBodyLimit::max(MAX_REPORT_BYTES))
         .route_layer(from_fn_with_state(deployer.clone(), authenticate))
+        .route_layer(from_fn(in_time))
         .with_state(deployer)
 }
 

@@ -104,9 +104,9 @@ impl Argument for EnvKey {
 
     fn parse(given: Value) -> Result<Self, Fault> {
         // Not quoted: somebody may have mixed up key and value.
-        string::<Self>(given)?.parse().map_err(|_| {
-            Fault::not_allowed("is not a valid environment variable name", Self::allowed())
-        })
+        string::<Self>(given)?
+            .parse()
+            .map_err(|_| Fault::not_allowed("is no name that a variable may have", Self::allowed()))
     }
 }
 
