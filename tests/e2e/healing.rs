@@ -12,7 +12,7 @@ fn an_edit_in_the_cluster_is_undone() {
     let before = (spec("deployment/site"), spec("service/site"));
 
     kubectl(&["scale", "deployment/site", "-n", &namespace, "--replicas=0"]);
-    let closed = r#"{"spec": {"ports": [{"name": "http", "port": 80, "targetPort": 1}]}}"#;
+    let closed = r#"{"spec": {"ports": [{"port": 80, "targetPort": 1}]}}"#;
     kubectl(&["patch", "service/site", "-n", &namespace, "-p", closed]);
     kubectl(&["delete", "ingress/site", "-n", &namespace]);
 

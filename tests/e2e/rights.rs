@@ -9,8 +9,7 @@ const SERVER: &str = "system:serviceaccount:inkstone:inkstone-server";
 
 /// Whether `who` may do this: the words of `kubectl auth can-i`.
 fn may(who: &str, what: &str) -> bool {
-    let words: Vec<&str> = what.split(' ').collect();
-    let answer = try_kubectl(&[&["auth", "can-i", "--as", who], &words[..]].concat());
+    let answer = try_kubectl(&[&["auth", "can-i", "--as", who], &words(what)[..]].concat());
     // It warns of kinds that are in no namespace, and ends with 1 where the answer is no.
     match text(&answer.stdout).trim() {
         "yes" => true,
@@ -19,10 +18,13 @@ fn may(who: &str, what: &str) -> bool {
     }
 }
 
+fn words(what: &str) -> Vec<&str> {
+    what.split(' ').collect()
+}
+
 /// Has `who` try it; it must be refused, in words that have `why` in them.
 fn refused(who: &str, what: &str, why: &str) {
-    let words: Vec<&str> = what.split(' ').collect();
-    let output = try_kubectl(&[&words[..], &["--as", who]].concat());
+    let output = try_kubectl(&[&words(what)[..], &["--as", who]].concat());
     let said = text(&output.stderr);
     assert!(!output.status.success() && said.contains(why), "{what}: {said}");
 }
@@ -41,6 +43,14 @@ fn the_reconciler_keeps_secrets_of_projects_and_reads_no_other() {
     for foreign in ["kube-system", "argocd", "inkstone", "default"] {
         for verb in ["get", "list", "watch", "create", "patch", "delete"] {
             assert!(!may(RECONCILER, &format!("{verb} secrets -n {foreign}")), "{verb} {foreign}");
+        }
+    }
+    for (kind, is_ours) in [("Opaque", true), ("kubernetes.io/service-account-token", false)] {
+        let create = format!("create secret generic made --type={kind} -n {own} --dry-run=server");
+        if is_ours {
+            kubectl(&[&words(&create)[..], &["--as", RECONCILER]].concat());
+        } else {
+            refused(RECONCILER, &create, "no other Secret");
         }
     }
     refused(RECONCILER, "get secret/argocd-secret -n argocd", "(Forbidden)");

@@ -1,6 +1,6 @@
 //! From a push to what a visitor sees.
 
-use crate::harness::{Answer, Visitor, World, kubectl, wait_for};
+use crate::harness::{Answer, Visitor, World, get, kubectl, wait_for, wait_until_shows};
 
 #[test]
 fn a_push_is_served_the_next_one_without_a_failed_request_and_a_revert_takes_it_back() {
@@ -57,4 +57,20 @@ fn what_is_deleted_is_gone_and_a_revert_of_that_brings_it_back() {
 
     world.revert("delete main/deleting/site");
     site.wait_until_shows("here");
+}
+
+#[test]
+fn services_whose_names_join_to_the_same_are_two() {
+    let mut worlds = ["joined", "joined-b"].map(World::new);
+    let hosts = [(0, "b-app"), (1, "app")].map(|(project, service)| {
+        let host = worlds[project].workload(service, &[("VERSION", service)]);
+        (host, service)
+    });
+    for (host, service) in &hosts {
+        wait_until_shows(host, service);
+    }
+    // Also after the ingress controller has seen both.
+    for (host, service) in &hosts {
+        assert_eq!(get(host).unwrap(), Answer::ok(service));
+    }
 }
