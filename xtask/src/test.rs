@@ -23,6 +23,9 @@ pub(crate) fn full(workspace: &Workspace) -> Result<()> {
     format(workspace)?;
     setup::system_packages()?;
     clippy(workspace)?;
+    // What both make is made before.
+    tools::mcp_python(workspace)?;
+    static_server::build(workspace, Profile::Dev)?;
     let on_a_cluster = OnACluster::begin(workspace)?;
     let beside = beside_a_cluster(workspace);
     // One run finds everything that fails: the next may be far away.

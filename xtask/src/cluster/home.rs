@@ -1,8 +1,8 @@
 //! The cluster's directory: which file of it is what, and who holds it.
 
 use std::ffi::OsString;
-use std::fs::{self, File, TryLockError};
-use std::os::unix::fs::MetadataExt as _;
+use std::fs::{self, DirBuilder, File, TryLockError};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -123,6 +123,8 @@ impl Home {
 
     /// Makes the folders that others write to.
     pub(crate) fn make(&self) -> Result<()> {
+        // There are keys in it, and a machine may have other users.
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.root)?;
         for folder in ["argocd", "bin", "certificates", "logs", "reconciler", "stopped", "states"] {
             fs::create_dir_all(self.root.join(folder))?;
         }
