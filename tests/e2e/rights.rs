@@ -45,7 +45,7 @@ fn the_reconciler_keeps_secrets_of_projects_and_reads_no_other() {
             assert!(!may(RECONCILER, &format!("{verb} secrets -n {foreign}")), "{verb} {foreign}");
         }
     }
-    for (kind, is_ours) in [("Opaque", true), ("kubernetes.io/service-account-token", false)] {
+    for (kind, is_ours) in [("Opaque", true), ("bootstrap.kubernetes.io/token", false)] {
         let create = format!("create secret generic made --type={kind} -n {own} --dry-run=server");
         if is_ours {
             kubectl(&[&words(&create)[..], &["--as", RECONCILER]].concat());

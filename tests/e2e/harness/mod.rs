@@ -20,7 +20,7 @@ pub(crate) use in_cluster::ReconcilerPod;
 pub(crate) use mcp::Mcp;
 pub(crate) use outage::Outage;
 pub(crate) use policies::{End, Policies, Way};
-pub(crate) use reconciler::{reconcile_plan, reconcile_plan_of_a_pod};
+pub(crate) use reconciler::reconcile_plan;
 pub(crate) use server::{Server, text};
 pub(crate) use turns::Turn;
 use visitor::PORT;
