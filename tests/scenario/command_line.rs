@@ -187,7 +187,12 @@ fn keys_say_what_they_cannot_do_and_since_when_they_are_revoked() {
     {
         let name = format!("enough-{}", enough.len());
         let made = server.inkstone(&[&["key", "create", &name], enough].concat());
-        assert!(made.status.success() && made.stderr.is_empty(), "{enough:?}");
+        // The key alone is on standard output, to be led into a file.
+        let [key, said] =
+            [&made.stdout, &made.stderr].map(|it| String::from_utf8_lossy(it).into_owned());
+        assert!(made.status.success() && !said.contains("warning"), "{enough:?}: {said}");
+        assert!(key.starts_with("dk_live_") && key.trim_end().lines().count() == 1, "{enough:?}");
+        assert!(said.contains("shown once") && !said.contains(key.trim_end()), "{said}");
     }
     for reserved in ["inkstone", "operator"] {
         let made = server.inkstone(&["key", "create", reserved]);
