@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::log::Scope;
-use crate::options::{DataOptions, ServeOptions};
+use crate::options::{DEFAULT_REGION, DataOptions, ServeOptions};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use inkstone_spec::{KeyName, ProjectRef, Region, Scopes, ServiceRef, WorkspaceName};
 use std::path::PathBuf;
@@ -88,7 +88,7 @@ pub(crate) struct ReconcileArgs {
     #[arg(long, env = "INKSTONE_KUBECONFIG", value_name = "FILE", default_value = "in-cluster")]
     pub(crate) kubeconfig: String,
     /// Which of the state repo's clusters that is.
-    #[arg(long, env = "INKSTONE_REGION", value_name = "REGION", default_value = "eu-central-1")]
+    #[arg(long, env = "INKSTONE_REGION", value_name = "REGION", default_value = DEFAULT_REGION)]
     pub(crate) region: Region,
     /// The server, to be told of pushes by and to report to; without, the state repo is looked at now and
     /// then.

@@ -45,6 +45,8 @@ mod tests {
         let log = Log::default();
         tracing::subscriber::with_default(log.clone(), || {
             tracing::debug!(target: "rmcp::service", "received request");
+            tracing::error!(target: "rmcp::service", "a client hung up");
+            tracing::debug!(target: "rmcp::transport", "received request");
             tracing::info!(target: "rmcp", "initialized");
             tracing::warn!(target: "rmcp::transport", "refused");
             tracing::trace!(target: "rmcpish", "another's");

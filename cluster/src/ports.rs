@@ -23,7 +23,7 @@ const SETTLED: SignedDuration = SignedDuration::from_secs(60);
 /// How many are looked at at the same time: each costs a connection to the cluster for every port that is tried.
 const MAX_LOOKS: usize = 4;
 /// When what was found is looked at once more before it is believed: the kubelet asks once a second and waits
-/// two for an answer, so a port that was opened just now has answered by then.
+/// as long for an answer, so a port that was opened just now has answered by then.
 const CONFIRMATION: SignedDuration = SignedDuration::from_secs(4);
 /// Where programs listen that were not told otherwise.
 const USUAL: [u16; 14] =

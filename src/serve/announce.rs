@@ -17,7 +17,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(800);
 /// How often one file is told at most: within a minute, where nothing else moves.
 const MAX_TIMES: u32 = 7;
 
-/// What of `ArgoCD` is told.
+/// What is told, by which part of `ArgoCD` it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum News {
     /// Its API server, which has Applications look again: every change.

@@ -1,6 +1,7 @@
 //! What somebody changes in the cluster is changed back.
 
 use crate::harness::{World, kubectl, object, wait_for};
+use serde_json::json;
 
 #[test]
 fn an_edit_in_the_cluster_is_undone() {
@@ -21,4 +22,6 @@ fn an_edit_in_the_cluster_is_undone() {
         (now == before && object(&namespace, "ingress/site").is_some()).then_some(())
     });
     site.wait_until_shows("whole");
+    let limits = object(&namespace, "limitrange/limits").unwrap();
+    assert_ne!(limits["spec"], json!(null));
 }

@@ -1,7 +1,7 @@
 //! Tenants on one cluster: what one can see, pull and reach of another's.
 
 use crate::harness::{
-    End, Mcp, Policies, Server, Turn, Way, World, get_from, kubectl, object, wait_for,
+    End, Mcp, Policies, Server, Turn, Way, World, get_from, kubectl, object, text, wait_for,
 };
 use serde_json::{Value, json};
 use std::net::TcpListener;
@@ -162,6 +162,17 @@ fn a_pod_reaches_its_own_project_and_the_internet_and_nobody_else() {
             assert!(connects(&free, &target), "{target} is not there");
         }
         assert_eq!(connects(&inside, &target), is_allowed, "{target}");
+    }
+    // Link-local addresses, which a pod has whatever the cluster was given, are of the family that nobody polices.
+    let links =
+        Command::new("ip").args(["-6", "-oneline", "address", "show", "scope", "link"]).output();
+    let links = text(&links.unwrap().stdout);
+    let fields: Vec<_> = links.split_whitespace().collect();
+    let links = fields.windows(2).filter(|pair| pair[0] == "inet6").map(|pair| pair[1]);
+    for link in links.filter_map(|link| link.split('/').next()) {
+        for port in [6443, 10250, 7000] {
+            assert!(!connects(&inside, &format!("[{link}%2]:{port}")), "{link} {port}");
+        }
     }
     assert!(!connects(&free, &format!("{inside}:3000")), "nobody gets in from elsewhere");
     assert!(connects(&inside, &format!("{inside}:3000")));

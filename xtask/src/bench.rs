@@ -23,6 +23,7 @@ pub(crate) fn soak(workspace: &Workspace, options: &[String]) -> Result<()> {
     step::run_last("soak", build(workspace)?.arg("soak").args(options))
 }
 
+/// The bench, to be run here.
 fn build(workspace: &Workspace) -> Result<Command> {
     Ok(workspace.command(program(workspace)?))
 }

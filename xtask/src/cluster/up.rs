@@ -38,7 +38,10 @@ pub(crate) fn up(workspace: &Workspace, isolated: bool) -> Result<()> {
         build::build(workspace, Profile::Dev)?;
         start_as_built(workspace, &home, isolated, Profile::Dev)?;
     }
-    follow(&home)?;
+    // Of one that has been up for a while nobody wants to read how it began.
+    if !home.ready().exists() {
+        follow(&home)?;
+    }
     step::say(&format!("\n{}", fs::read_to_string(home.ready())?));
     Ok(())
 }
